@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* trace_format.h -- The layout of a trace file, the one thing the recorder and the tool share.
+ *
+ * The recorder maps the file MAP_SHARED and keeps its live counters in it, so the file is
+ * readable at every instant: while the program runs, and after it died of anything.
+ *
+ * A file is one struct trace_header followed by extents. Each extent holds a piece of one
+ * section; a section is an append-only array whose pieces lie one after the other in the order
+ * of their section_offset. Growing a section appends an extent to the file and then to the
+ * directory in the header; nothing that was written is ever moved.
+ *
+ * Publication: an array element is written first and then section_bytes[] is raised with release
+ * ordering; an extent is written before extent_count. A reader loads these with acquire ordering
+ * and ignores what lies beyond. Counters are written by one thread each with plain 8-byte stores
+ * and may be read at any time.
+ *
+ * All numbers have the byte order of the machine that wrote them. Sizes in bytes, times in
+ * nanoseconds of CLOCK_MONOTONIC unless the name says otherwise. */
+#ifndef MEMTRACE_TRACE_FORMAT_H
+#define MEMTRACE_TRACE_FORMAT_H
+
+#include <stdint.h>
+
+#define TRACE_MAGIC "memtrace"        /* 8 bytes, no terminating zero */
+#define TRACE_VERSION 1u              /* readers refuse a newer one */
+#define TRACE_BYTE_ORDER 0x01020304u
+#define TRACE_EXTENTS_MAX 240u
+#define TRACE_BUILD_ID_MAX 32u
+
+enum trace_section {
+    SECTION_NODES,     /* struct trace_node: the call-site tree; element 0 is the root */
+    SECTION_OWNERS,    /* struct trace_owner, element i describes counters i; element 0 is unused */
+    SECTION_COUNTERS,  /* struct trace_counters, one per (call site, thread) */
+    SECTION_INHERITED, /* struct trace_inherited, parallel to counters; forked children only */
+    SECTION_MODULES,   /* struct trace_module; element 0 stands for "no module" */
+    SECTION_THREADS,   /* struct trace_thread; element 0 sums threads that were folded away */
+    SECTION_STRINGS,   /* bytes; struct trace_string points into it */
+    SECTION_COUNT,
+    SECTION_MAX = 16
+};
+
+/* Every function of the allocation family that is intercepted, in the order of the counters. */
+enum trace_call {
+    CALL_MALLOC,
+    CALL_CALLOC,
+    CALL_REALLOC,
+    CALL_REALLOCARRAY,
+    CALL_FREE,
+    CALL_CFREE,
+    CALL_ALIGNED_ALLOC,
+    CALL_MEMALIGN,
+    CALL_POSIX_MEMALIGN,
+    CALL_VALLOC,
+    CALL_PVALLOC,
+    CALL_FREE_SIZED,
+    CALL_FREE_ALIGNED_SIZED,
+    CALL_COUNT,
+    CALL_MAX = 16
+};
+
+#define TRACE_CALL_NAMES                                                                           \
+    {                                                                                              \
+        "malloc", "calloc", "realloc", "reallocarray", "free", "cfree", "aligned_alloc",           \
+            "memalign", "posix_memalign", "valloc", "pvalloc", "free_sized", "free_aligned_sized"  \
+    }
+
+/* What was lost or is less than exact. Each has a counter in the header; zero is the normal case. */
+enum trace_anomaly {
+    ANOMALY_UNKNOWN_FREE,     /* free or realloc of a block that no recorded call handed out */
+    ANOMALY_REUSED_LIVE,      /* a block was handed out that is still live: its free bypassed us */
+    ANOMALY_REENTRANT,        /* calls from a signal handler that interrupted the recorder: counted
+                                 exactly, but under <signal handler> instead of their stack */
+    ANOMALY_OVERFLOW,         /* allocations under <overflow>: no room for another call site */
+    ANOMALY_UNTRACKED,        /* blocks whose address could not be remembered (no memory for the
+                                 table, or an address not aligned to 8) */
+    ANOMALY_STACK_TOO_DEEP,   /* stacks cut at the depth limit */
+    ANOMALY_STACK_CUT,        /* stacks cut where no rule tells the caller */
+    ANOMALY_MODULES_LOST,     /* modules that found no room in the table */
+    ANOMALY_THREADS_FOLDED,   /* exited threads summed up in thread 0 */
+    ANOMALY_BEFORE_OWN_TRACE, /* allocations of a forked child before it got its own trace */
+    ANOMALY_GROW_FAILED,      /* times the file could not be grown; last_errno says why */
+    ANOMALY_COUNT,
+    ANOMALY_MAX = 16
+};
+
+enum trace_state {
+    TRACE_RUNNING = 0, /* also what a killed process leaves behind */
+    TRACE_EXITED = 1,  /* exit, _exit, quick_exit or return from main was seen */
+    TRACE_EXECED = 2   /* replaced by another program */
+};
+
+enum trace_flag {
+    TRACE_FORKED = 1,  /* a forked child's own trace: see SECTION_INHERITED and parent_pid */
+    TRACE_STOPPED = 2  /* recording ended early and for good; last_errno says why */
+};
+
+/* A string in SECTION_STRINGS; not terminated. */
+struct trace_string {
+    uint32_t offset;
+    uint32_t size_bytes;
+};
+
+/* size_bytes at file_offset holds bytes section_offset.. of the section. */
+struct trace_extent {
+    uint32_t section;
+    uint32_t reserved;
+    uint64_t section_offset;
+    uint64_t file_offset;
+    uint64_t size_bytes;
+};
+
+struct trace_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t byte_order;
+    uint32_t header_bytes; /* where the first extent may begin */
+    uint32_t machine;      /* ELF e_machine: 62 x86_64, 183 aarch64 */
+    uint32_t page_bytes;
+    uint32_t state; /* enum trace_state */
+    uint32_t flags; /* enum trace_flag */
+    uint32_t pid;
+    uint32_t parent_pid;
+    uint32_t uid;
+    uint32_t last_errno;
+    int32_t exit_status; /* of exit() and _exit(); meaningful when exit_status_known */
+    uint32_t exit_status_known;
+    uint32_t depth_limit; /* frames kept per stack, innermost first */
+    uint64_t start_time_ns;
+    uint64_t start_realtime_ns; /* CLOCK_REALTIME at start_time_ns */
+    uint64_t end_time_ns;       /* 0 while running or when nobody saw the end */
+    uint64_t last_seen_ns;      /* a moment at which the program was certainly alive */
+    struct trace_string program; /* argv[0] or the executable's path, as the kernel was told */
+    struct trace_string executable; /* resolved path */
+
+    /* The heap as a whole. live_bytes may lag by up to peak_slack_bytes with several threads. */
+    int64_t live_bytes;
+    int64_t peak_bytes;
+    uint64_t peak_epoch;       /* raised at each new peak, see struct trace_counters */
+    uint64_t peak_time_ns;     /* when live_bytes first came within 1/4096 of peak_bytes */
+    uint64_t peak_slack_bytes; /* how far, at most, the peak's figures are off; 0: exact */
+    uint64_t threads_seen;
+
+    uint64_t anomalies[ANOMALY_MAX];
+    uint64_t section_bytes[SECTION_MAX]; /* published size of each section */
+    uint32_t extent_count;
+    uint32_t reserved;
+    struct trace_extent extents[TRACE_EXTENTS_MAX];
+};
+
+/* One frame of a call stack; the stack is the path from here to the root along parent.
+ * A call site is a node together with that path. parent < own index, always. */
+struct trace_node {
+    uint64_t offset;      /* address minus the module's load bias; with module 0 the address */
+    uint32_t parent;      /* the caller; 0 ends the stack */
+    uint32_t module_bits; /* module index, NODE_EXACT */
+};
+
+#define NODE_MODULE_MASK 0x00ffffffu
+#define NODE_MODULE_SPECIAL 0x00ffffffu /* offset is an enum trace_special, not an address */
+/* The address is that of the instruction itself (interrupted by a signal). Without it the address
+ * is a return address, and the call is the instruction before it. */
+#define NODE_EXACT 0x80000000u
+
+/* Nodes that stand for something other than code. */
+enum trace_special {
+    SPECIAL_NONE,
+    SPECIAL_TOO_DEEP,         /* outermost: the stack went on beyond the depth limit */
+    SPECIAL_CUT,              /* outermost: no rule tells the caller of the next frame */
+    SPECIAL_OVERFLOW,         /* a whole stack: no room for another call site */
+    SPECIAL_REENTRANT,        /* a whole stack: signal handler inside the recorder */
+    SPECIAL_BEFORE_OWN_TRACE, /* a whole stack: forked child before it got its own trace */
+    SPECIAL_COUNT
+};
+
+#define TRACE_SPECIAL_NAMES                                                                        \
+    {                                                                                              \
+        "<none>", "<deeper than the limit>", "<unknown caller>", "<overflow>",                     \
+            "<signal handler>", "<before own trace>"                                               \
+    }
+
+/* Which call site counters i belong to, and the thread that writes them at the moment. */
+struct trace_owner {
+    uint32_t node;
+    uint32_t thread;
+};
+
+/* What one thread did at one call site; a site's figures are the sums over its threads. A block
+ * freed by another thread counts as freed at the freeing thread's counters of the same site, so
+ * alloc - freed may be negative here and is never negative in the sum.
+ *
+ * Bytes at the program's peak: if peak_epoch equals the header's, they are peak_bytes (stored at
+ * the first event after the peak), else nothing happened here since, and they are
+ * alloc_bytes - freed_bytes. The same goes for peak_count. */
+struct trace_counters {
+    uint64_t alloc_count;
+    uint64_t alloc_bytes;
+    uint64_t free_count;
+    uint64_t freed_bytes;
+    uint64_t temporary_count; /* freed by the same thread before it made another allocation */
+    int64_t peak_bytes;
+    int64_t peak_count;
+    uint64_t peak_epoch;
+};
+
+/* Blocks that a forked child inherited: they add to live and to the bytes at peak, not to the
+ * allocations. */
+struct trace_inherited {
+    int64_t live_count;
+    int64_t live_bytes;
+};
+
+struct trace_module {
+    struct trace_string path; /* as the loader knows it, made absolute; "" for no module */
+    uint64_t load_bias;
+    uint64_t start_address; /* of the mapping, end exclusive */
+    uint64_t end_address;
+    uint64_t load_time_ns; /* when first seen */
+    uint64_t unload_time_ns;
+    uint32_t load_epoch;   /* number of loads and unloads before this one was first seen */
+    uint32_t unload_epoch; /* the same at its unload; 0: still loaded */
+    uint64_t file_bytes;   /* of the file when it was loaded, 0 if unknown; */
+    uint64_t file_mtime_ns; /* tells a replaced file where there is no build-id */
+    uint32_t build_id_bytes;
+    uint32_t reserved;
+    uint8_t build_id[TRACE_BUILD_ID_MAX];
+};
+
+struct trace_thread {
+    uint32_t tid;
+    uint32_t is_alive; /* when last looked at */
+    char name[16];     /* zero-terminated */
+    uint64_t start_time_ns; /* of its first call */
+    uint64_t end_time_ns;   /* when its end was noticed, 0: unknown or alive */
+    uint64_t alloc_count;
+    uint64_t alloc_bytes;
+    uint64_t free_count;
+    uint64_t freed_bytes;
+    uint64_t temporary_count;
+    uint64_t calls[CALL_MAX];
+    uint64_t reserved[6];
+};
+
+_Static_assert(sizeof(struct trace_node) == 16, "layout");
+_Static_assert(sizeof(struct trace_counters) == 64, "one cache line");
+_Static_assert(sizeof(struct trace_module) == 112, "layout");
+_Static_assert(sizeof(struct trace_thread) == 256, "layout");
+_Static_assert(sizeof(struct trace_header) <= 8192, "two pages");
+#define TRACE_HEADER_BYTES 8192u
+
+#endif
