@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""trace_file.py -- A second reader of traces, independent of the tool, to hold the tool against.
+
+It takes the layout from preload/trace_format.h itself: enums, constants and structs are read
+from the text of that header, so it cannot fall behind it. It believes what it reads; hostile
+files are the tool's business."""
+
+import pathlib
+import re
+import struct
+
+HEADER_FILE = pathlib.Path(__file__).resolve().parent.parent / "preload" / "trace_format.h"
+SCALARS = {"char": "s", "uint8_t": "B", "int32_t": "i", "uint32_t": "I", "int64_t": "q", "uint64_t": "Q"}
+
+
+def _without_comments(text):
+    return re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
+
+
+class Layout:
+    """The names, numbers and structs of trace_format.h."""
+
+    def __init__(self, path=HEADER_FILE):
+        text = _without_comments(path.read_text())
+        self.numbers = {}
+        for name, value in re.findall(r"^#define (\w+) +(0x[0-9a-f]+|\d+)u?\s*$", text, flags=re.M):
+            self.numbers[name] = int(value, 0)
+        for body in re.findall(r"enum \w+ \{(.*?)\}", text, flags=re.S):
+            self._read_enum(body)
+        self.structs = {}
+        for name, body in re.findall(r"struct (\w+) \{(.*?)\n\};", text, flags=re.S):
+            self.structs[name] = self._read_struct(body)
+        self.call_names = re.findall(r'"(\w+)"', text.split("TRACE_CALL_NAMES")[1].split("}")[0])
+
+    def _read_enum(self, body):
+        value = 0
+        for item in filter(None, (part.strip() for part in body.split(","))):
+            name, _, explicit = (part.strip() for part in item.partition("="))
+            value = int(explicit, 0) if explicit else value
+            self.numbers[name] = value
+            value += 1
+
+    def _size_of(self, kind):
+        if kind in SCALARS:
+            return struct.calcsize("=" + SCALARS[kind])
+        return self.structs[kind][1]
+
+    def _align_of(self, kind):
+        return self._size_of(kind) if kind in SCALARS else self.structs[kind][2]
+
+    def _read_struct(self, body):
+        fields, at, widest = [], 0, 1
+        for kind, name, count in re.findall(r"(?:struct )?(\w+) (\w+)(?:\[(\w+)\])?;", body):
+            length = (int(count) if count.isdigit() else self.numbers[count.rstrip("u")]) if count else None
+            align = self._align_of(kind)
+            at = (at + align - 1) // align * align
+            fields.append((name, kind, length, at))
+            at += self._size_of(kind) * (1 if length is None else length)
+            widest = max(widest, align)
+        return fields, (at + widest - 1) // widest * widest, widest
+
+    def read(self, kind, data, base=0):
+        """The struct at base as a dict."""
+        values = {}
+        for name, field_kind, length, offset in self.structs[kind][0]:
+            values[name] = self._read_field(field_kind, length, data, base + offset)
+        return values
+
+    def _read_field(self, kind, length, data, at):
+        if kind in ("char", "uint8_t"):
+            raw = bytes(data[at:at + (length or 1)])
+            return raw.split(b"\0")[0] if kind == "char" else raw
+        if length is None:
+            if kind in SCALARS:
+                return struct.unpack_from("<" + SCALARS[kind], data, at)[0]
+            return self.read(kind, data, at)
+        size = self._size_of(kind)
+        return [self._read_field(kind, None, data, at + i * size) for i in range(length)]
+
+
+class TraceFile:
+    """One trace."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.layout = Layout()
+        self.data = self.path.read_bytes()
+        self.header = self.layout.read("trace_header", self.data)
+        if self.header["magic"] != b"memtrace":
+            raise ValueError(f"{path}: not a trace")
+        number = self.layout.numbers
+        self.calls = {name: sum(thread["calls"][i] for thread in self.threads)
+                      for i, name in enumerate(self.layout.call_names)}
+        self.anomalies = {name[8:].lower(): self.header["anomalies"][value]
+                          for name, value in number.items()
+                          if name.startswith("ANOMALY_") and name not in ("ANOMALY_COUNT", "ANOMALY_MAX")}
+
+    def section(self, name):
+        """All bytes of a section."""
+        index = self.layout.numbers["SECTION_" + name]
+        size = self.header["section_bytes"][index]
+        content = bytearray(size)
+        for extent in self.header["extents"][:self.header["extent_count"]]:
+            if extent["section"] == index and extent["section_offset"] < size:
+                length = min(extent["size_bytes"], size - extent["section_offset"])
+                piece = self.data[extent["file_offset"]:extent["file_offset"] + length]
+                content[extent["section_offset"]:extent["section_offset"] + length] = piece
+        return bytes(content)
+
+    def _elements(self, section, kind):
+        data, size = self.section(section), self.layout.structs[kind][1]
+        return [self.layout.read(kind, data, at) for at in range(0, len(data) - size + 1, size)]
+
+    def _lazy(self, name, section, kind):
+        if name not in self.__dict__:
+            self.__dict__[name] = self._elements(section, kind)
+        return self.__dict__[name]
+
+    @property
+    def nodes(self):
+        return self._lazy("_nodes", "NODES", "trace_node")
+
+    @property
+    def owners(self):
+        return self._lazy("_owners", "OWNERS", "trace_owner")
+
+    @property
+    def counters(self):
+        return self._lazy("_counters", "COUNTERS", "trace_counters")
+
+    @property
+    def inherited(self):
+        return self._lazy("_inherited", "INHERITED", "trace_inherited")
+
+    @property
+    def modules(self):
+        return self._lazy("_modules", "MODULES", "trace_module")
+
+    @property
+    def threads(self):
+        return self._lazy("_threads", "THREADS", "trace_thread")
+
+    def string(self, where):
+        data = self.section("STRINGS")
+        return data[where["offset"]:where["offset"] + where["size_bytes"]].decode("utf-8", "surrogateescape")
+
+    @property
+    def program(self):
+        return self.string(self.header["program"])
+
+    @property
+    def pid(self):
+        return self.header["pid"]
+
+    def sites(self):
+        """{node: summed counters} with live and the bytes and blocks at the peak worked out."""
+        sites = {}
+        epoch = self.header["peak_epoch"]
+        for index, (owner, counters) in enumerate(zip(self.owners, self.counters)):
+            if not index:
+                continue
+            inherited = self.inherited[index] if index < len(self.inherited) else {"live_count": 0, "live_bytes": 0}
+            site = sites.setdefault(owner["node"], dict.fromkeys(
+                ("alloc_count", "alloc_bytes", "free_count", "freed_bytes", "temporary_count", "live_count",
+                 "live_bytes", "peak_bytes", "peak_count"), 0))
+            live_count = counters["alloc_count"] - counters["free_count"] + inherited["live_count"]
+            live_bytes = counters["alloc_bytes"] - counters["freed_bytes"] + inherited["live_bytes"]
+            is_stored = counters["peak_epoch"] == epoch
+            for key in ("alloc_count", "alloc_bytes", "free_count", "freed_bytes", "temporary_count"):
+                site[key] += counters[key]
+            site["live_count"] += live_count
+            site["live_bytes"] += live_bytes
+            site["peak_bytes"] += counters["peak_bytes"] if is_stored else live_bytes
+            site["peak_count"] += counters["peak_count"] if is_stored else live_count
+        return sites
+
+    def totals(self):
+        """The sums over all sites."""
+        totals = {}
+        for site in self.sites().values():
+            for key, value in site.items():
+                totals[key] = totals.get(key, 0) + value
+        return totals
+
+    def thread_totals(self):
+        """The same sums as the threads counted them."""
+        return {key: sum(thread[key] for thread in self.threads)
+                for key in ("alloc_count", "alloc_bytes", "free_count", "freed_bytes", "temporary_count")}
+
+    def stack(self, node):
+        """[(module path, offset)] innermost first."""
+        frames = []
+        mask = self.layout.numbers["NODE_MODULE_MASK"]
+        while node:
+            entry = self.nodes[node]
+            module = entry["module_bits"] & mask
+            path = self.string(self.modules[module]["path"]) if module < len(self.modules) else "special"
+            frames.append((path, entry["offset"]))
+            node = entry["parent"]
+        return frames
