@@ -66,6 +66,14 @@ class Layout:
             values[name] = self._read_field(field_kind, length, data, base + offset)
         return values
 
+    def flat(self, kind):
+        """(names, struct.Struct) if the struct is scalars without gaps, which is faster to read."""
+        fields, size, _ = self.structs[kind]
+        if any(length is not None or field_kind not in SCALARS for _, field_kind, length, _ in fields):
+            return None
+        unpacker = struct.Struct("<" + "".join(SCALARS[field_kind] for _, field_kind, _, _ in fields))
+        return ([field[0] for field in fields], unpacker) if unpacker.size == size else None
+
     def _read_field(self, kind, length, data, at):
         if kind in ("char", "uint8_t"):
             raw = bytes(data[at:at + (length or 1)])
@@ -109,7 +117,11 @@ class TraceFile:
 
     def _elements(self, section, kind):
         data, size = self.section(section), self.layout.structs[kind][1]
-        return [self.layout.read(kind, data, at) for at in range(0, len(data) - size + 1, size)]
+        flat = self.layout.flat(kind)
+        if not flat:
+            return [self.layout.read(kind, data, at) for at in range(0, len(data) - size + 1, size)]
+        names, unpacker = flat
+        return [dict(zip(names, row)) for row in unpacker.iter_unpack(data[:len(data) // size * size])]
 
     def _lazy(self, name, section, kind):
         if name not in self.__dict__:

@@ -5,9 +5,10 @@
 struct owner {
     int *block;
 
-    explicit owner(int size) : block(new int[size])
+    explicit owner(int size)
     {
-    } /* @owned */
+        block = new int[size]; /* @owned */
+    }
     ~owner()
     {
         delete[] block;

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_cli.py -- Exit statuses and messages of the tool: what a script can rely on."""
+
+import os
+import pathlib
+import shutil
+import signal
+
+from tap import Tap
+from traced import Build, Tracer, execute
+
+
+class Cli:
+    """Runs the tool in a directory of its own."""
+
+    def __init__(self, tap, tracer):
+        self.tap, self.tracer, self.build = tap, tracer, tracer.build
+        self.directory = tracer.new_directory()
+
+    def tool(self, *arguments, **options):
+        return execute([str(self.build.tool), *map(str, arguments)], {"NO_COLOR": "1", **options.pop("environment", {})},
+                       cwd=options.pop("cwd", self.directory), **options)
+
+    def check(self, name, status, *arguments, says=b""):
+        """A refusal: the right status, one line that names us, nothing on stdout."""
+        result = self.tool(*arguments)
+        self.tap.equal(result.status, status, f"{name}: status", result.stderr)
+        lines = result.stderr.splitlines()
+        is_one_line = len(lines) == 1 and lines[0].startswith(b"memtrace: ") and says in lines[0]
+        self.tap.ok(is_one_line or status == 2 and lines, f"{name}: one line", result.stderr)
+        self.tap.equal(result.stdout, b"", f"{name}: nothing on stdout")
+
+    # ---- run ----
+
+    def missing_programs(self):
+        self.check("missing program", 127, "run", "--", "./no-such-program")
+        self.check("missing program in PATH", 127, "run", "no-such-program-anywhere")
+        plain = self.directory / "plain-file"
+        plain.write_text("not a program\n")
+        self.check("not executable", 126, "run", "--", plain)
+        self.check("a directory", 126, "run", "--", self.directory)
+
+    def usage(self):
+        self.check("unknown option", 2, "run", "--no-such-option", "true")
+        self.check("unknown option of report", 2, "report", "--no-such-option")
+        self.check("unknown grouping", 2, "report", "--group-by=nothing")
+        self.check("nothing to run", 2, "run")
+        for arguments in (["--help"], ["run", "--help"], ["report", "--help"], ["--version"]):
+            result = self.tool(*arguments)
+            self.tap.ok(result.status == 0 and result.stdout and not result.stderr, f"{' '.join(arguments)}: on stdout",
+                        result.stderr)
+
+    def statuses(self):
+        exits = self.build.program("exits")
+        for how, status in (("return", 10), ("exit", 11), ("_exit", 12), ("quick_exit", 13), ("abort", -signal.SIGABRT),
+                            ("segv", -signal.SIGSEGV), ("kill", -signal.SIGKILL), ("term", -signal.SIGTERM)):
+            for arguments in (["run", "--", exits, how], ["run", exits, how], [exits, how]):
+                result = self.tool(*arguments)
+                self.tap.equal((result.status, result.stdout), (status, b""),
+                               f"{' '.join(map(str, arguments[:-2]))} exits {how}: the program's own status",
+                               result.stderr)
+
+    def passes_through(self):
+        result = self.tool("run", "--", "/bin/sh", "-c", "cat; echo error >&2; exit 3", stdin=b"some input\n")
+        self.tap.equal((result.status, result.stdout), (3, b"some input\n"), "run: stdin and stdout are the program's")
+        self.tap.ok(b"error\n" in result.stderr, "run: so is stderr", result.stderr)
+        result = self.tool("run", "--", "printf", "%s|", "-n", "--json", "a b")
+        self.tap.equal(result.stdout, b"-n|--json|a b|", "run: arguments are the program's")
+
+    def answer(self):
+        """The run ends with the answer: the line at the peak, the trace, the next command."""
+        result = self.tool("run", "--", self.build.program("exact_lines"))
+        text = result.stderr.decode()
+        self.tap.ok("exact_lines.c" in text, "run: names a line", text)
+        self.tap.ok(".memtrace" in text and "memtrace report" in text, "run: names the trace and the next command", text)
+        self.tap.ok(len(text.splitlines()) <= 25, "run: and is short", text)
+        traces = list(self.directory.glob("exact_lines.*.memtrace"))
+        self.tap.equal(len(traces), 1, "run: one trace, here, named PROG.PID.memtrace")
+        self.tap.equal([oct(path.stat().st_mode & 0o777) for path in traces], ["0o600"], "run: for us only")
+        newest = self.tool("report", "--json")
+        named = self.tool("report", "--json", traces[0])
+        self.tap.equal((newest.status, newest.stdout), (0, named.stdout), "report: the newest one here is the default")
+
+    def output_option(self):
+        self.directory.joinpath("sub").mkdir()
+        result = self.tool("run", "-o", "sub/%n-%p.trace", "--", self.build.program("exact_lines"))
+        files = [path.name for path in self.directory.joinpath("sub").iterdir()]
+        self.tap.ok(len(files) == 1 and files[0].startswith("exact_lines-") and files[0].endswith(".trace"),
+                    "run -o: names the trace", f"{files} {result.stderr}")
+
+    def moved(self):
+        """The tool finds its library from the build folder, from elsewhere through a link, and in a copy."""
+        link = self.directory / "memtrace-link"
+        link.symlink_to(self.build.tool)
+        result = execute([str(link), "run", "--", self.build.program("exits")], cwd=self.directory)
+        self.tap.equal(result.status, 10, "run through a symbolic link", result.stderr)
+        prefix = self.directory / "moved"
+        (prefix / "bin").mkdir(parents=True)
+        shutil.copy(self.build.tool, prefix / "bin" / "memtrace")
+        for folder in ("lib", "lib/x86_64-linux-gnu"):
+            (prefix / folder / "memtrace").mkdir(parents=True)
+            shutil.copy(self.build.recorder, prefix / folder / "memtrace" / "libmemtrace.so")
+        result = execute([str(prefix / "bin" / "memtrace"), "run", "--", self.build.program("exits")], cwd=prefix)
+        self.tap.equal(result.status, 10, "run from a moved installation", result.stderr)
+        self.tap.equal(len(list(prefix.glob("exits.*.memtrace"))), 1, "run from a moved installation: a trace",
+                       result.stderr)
+
+    # ---- bad input ----
+
+    def bad_traces(self):
+        empty, text, directory = (self.directory / name for name in ("empty.memtrace", "text.memtrace", "d.memtrace"))
+        empty.write_bytes(b"")
+        text.write_text("certainly not a trace\n" * 1000)
+        directory.mkdir()
+        self.check("missing trace", 1, "report", self.directory / "missing.memtrace")
+        self.check("empty trace", 1, "report", empty)
+        self.check("foreign trace", 1, "report", text)
+        self.check("a directory as trace", 1, "report", directory)
+        self.check("a device as trace", 1, "report", "/dev/null")
+        if os.geteuid() != 0:
+            empty.chmod(0)
+            self.check("unreadable trace", 1, "report", empty)
+        else:
+            self.tap.skip("unreadable trace", "root reads everything")
+
+    def altered_traces(self):
+        good = self.tracer.run([self.build.program("exact_lines")]).trace
+        for name, offset, data in (("newer", 8, b"\xff\0\0\0"), ("byte order", 12, b"\1\2\3\4"),
+                                   ("architecture", 20, b"\x08\0\0\0")):
+            path = self.directory / f"{name.replace(' ', '-')}.memtrace"
+            content = bytearray(good.data)
+            content[offset:offset + len(data)] = data
+            path.write_bytes(content)
+            result = self.tool("report", path)
+            if name == "architecture":  # symbols cannot be had, but nothing may break
+                self.tap.ok(result.status in (0, 1), "report of another architecture: status", result.stderr)
+            else:
+                self.tap.equal(result.status, 1, f"report of another {name}: status", result.stderr)
+                self.tap.equal(len(result.stderr.splitlines()), 1, f"report of another {name}: one line", result.stderr)
+
+    def unwritable(self):
+        """A pipe that nobody reads, a full device."""
+        trace = self.tracer.run([self.build.program("exact_lines")]).trace
+        with open("/dev/full", "wb") as full:
+            import subprocess  # pylint: disable=import-outside-toplevel
+            process = subprocess.run([str(self.build.tool), "report", str(trace.path)], stdout=full,
+                                     stderr=subprocess.PIPE, check=False)
+        self.tap.ok(process.returncode == 1, "report to a full device: status", process)
+
+    def blind(self):
+        """What cannot be seen into runs all the same, with one line that says so."""
+        source = self.directory / "static.c"
+        source.write_text("#include <stdlib.h>\nint main(void) { return malloc(1) ? 21 : 22; }\n")
+        static = self.directory / "static"
+        if execute(["cc", "-static", "-o", str(static), str(source)]).status != 0:
+            self.tap.skip("static program", "no static libc")
+        else:
+            result = self.tool("run", "--", static)
+            self.tap.equal(result.status, 21, "static program: runs all the same", result.stderr)
+            self.tap.ok(b"memtrace: " in result.stderr and b"static" in result.stderr, "static program: says so",
+                        result.stderr)
+        script = self.directory / "script"
+        script.write_text("#!/bin/sh\nexit 23\n")
+        script.chmod(0o755)
+        self.tap.equal(self.tool("run", "--", script).status, 23, "script: its own status")
+        sanitized = self.directory / "sanitized"
+        if execute(["cc", "-fsanitize=address", "-o", str(sanitized), str(source)]).status != 0:
+            self.tap.skip("sanitizer build", "no libasan")
+        else:
+            result = self.tool("run", "--", sanitized)
+            self.tap.equal(result.status, 21, "sanitizer build: runs all the same", result.stderr)
+            self.tap.ok(b"memtrace: " in result.stderr and b"anitize" in result.stderr, "sanitizer build: says so",
+                        result.stderr)
+
+    def unknown_variable(self):
+        """An unknown MEMTRACE_ option warns once."""
+        result = self.tracer.run([self.build.program("exact_lines")], environment={"MEMTRACE_NO_SUCH_OPTION": "1"})
+        lines = result.stderr.splitlines()
+        self.tap.ok(result.status == 0 and len(lines) == 1 and lines[0].startswith(b"memtrace: ") and
+                    b"MEMTRACE_NO_SUCH_OPTION" in lines[0], "unknown MEMTRACE_ variable: one warning", result.stderr)
+        self.tap.ok(result.traces, "unknown MEMTRACE_ variable: recorded all the same")
+
+
+ALL = ("missing_programs usage statuses passes_through answer output_option moved bad_traces altered_traces unwritable "
+       "blind unknown_variable").split()
+
+
+def main():
+    with Tap() as tap, Tracer(Build()) as tracer:
+        for name in ALL:
+            cli = Cli(tap, tracer)
+            tap.run(lambda _, method=getattr(cli, name): method(), name=name)
+        tap.equal([path for path in pathlib.Path(tracer.directory).rglob("core*")], [], "no core files")
+
+
+main()

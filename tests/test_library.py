@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_library.py -- What libmemtrace.so needs from, and shows to, the program it is loaded into."""
+
+import json
+import re
+import shlex
+import subprocess
+import tempfile
+
+from tap import Tap
+from traced import Build
+
+# Anything more would be somebody else's code inside malloc. reliability: sudo exports its own getenv.
+UNDEFINED = {"__libc_stack_end", "_dl_find_object"}
+
+ALLOCATION = set("malloc calloc realloc reallocarray free cfree aligned_alloc memalign posix_memalign valloc pvalloc "
+                 "free_sized free_aligned_sized".split())
+# Hooks of the program's life, and the installed API.
+OTHER_EXPORTS = set("__libc_start_main _exit _Exit execve execv execvp execvpe execl execlp execle fexecve execveat "
+                    "dlclose dlopen fork vfork".split())
+API_PREFIX = "memtrace_"
+
+FRAME_BYTES_MAX = 1024
+TLS_BYTES_MAX = 64
+
+
+def output_of(*argv):
+    return subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
+def symbols(library, *options):
+    """{name} as nm lists them, without their versions."""
+    return {line.split()[-1].split("@")[0] for line in output_of("nm", "-D", *options, str(library)).splitlines()}
+
+
+def check_symbols(tap, library):
+    undefined = symbols(library, "--undefined-only")
+    tap.equal(undefined - UNDEFINED, set(), "undefined symbols: only what is allowed")
+    defined = symbols(library, "--defined-only")
+    tap.equal(ALLOCATION - defined, set(), "defined symbols: the whole family")
+    others = {name for name in defined - ALLOCATION - OTHER_EXPORTS if not name.startswith(API_PREFIX)}
+    tap.equal(others, set(), "defined symbols: nothing else")
+
+
+def check_dynamic_section(tap, library):
+    dynamic = output_of("readelf", "-dW", str(library))
+    flags = re.search(r"FLAGS_1\)\s+(.*)", dynamic)
+    tap.ok(flags and "INITFIRST" in flags.group(1), "DF_1_INITFIRST is set", dynamic)
+    tap.ok("TEXTREL" not in dynamic, "no text relocations", dynamic)
+    tap.ok("(SONAME)" not in dynamic, "no SONAME", dynamic)
+    tap.ok("(RPATH)" not in dynamic and "(RUNPATH)" not in dynamic, "no run path", dynamic)
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
+    tap.ok(all(name.startswith(("libc.so", "ld-linux")) for name in needed), "needs no library but libc", needed)
+    headers = output_of("readelf", "-lW", str(library))
+    tap.ok(not re.search(r"GNU_STACK.*RWE", headers), "no executable stack", headers)
+    tls = re.search(r"^\s+TLS\s+\S+\s+\S+\s+\S+\s+\S+\s+(0x[0-9a-f]+)", headers, flags=re.M)
+    size = int(tls.group(1), 16) if tls else 0
+    tap.ok(size <= TLS_BYTES_MAX, f"thread-local storage: {size} of {TLS_BYTES_MAX} bytes", headers)
+    relocations = output_of("readelf", "-rW", str(library))
+    tap.ok("DTPMOD" not in relocations and "TLSDESC" not in relocations, "thread-local storage: initial-exec",
+           relocations)
+
+
+def frames_of(command):
+    """[(file:line:function, bytes, kind)] of one compile command, compiled once more."""
+    words = shlex.split(command["command"])
+    with tempfile.TemporaryDirectory() as directory:
+        words[words.index("-o") + 1] = f"{directory}/out.o"
+        subprocess.run([*words, "-fstack-usage"], cwd=command["directory"], check=True, stderr=subprocess.DEVNULL)
+        try:
+            with open(f"{directory}/out.su", encoding="utf-8") as usage:
+                return [(name, int(size), kind) for name, size, kind in
+                        (line.rstrip("\n").split("\t") for line in usage)]
+        except FileNotFoundError:
+            return []
+
+
+def check_frames(tap, build):
+    commands = json.loads((build.root / "compile_commands.json").read_text())
+    commands = [command for command in commands if "preload/libmemtrace.so.p" in command["output"]]
+    tap.ok(commands, "frames: compile commands found")
+    for command in commands:
+        frames = frames_of(command)
+        name = command["file"].split("/")[-1]
+        large = [frame for frame in frames if frame[1] > FRAME_BYTES_MAX or "dynamic" in frame[2].split(",")[0:1]
+                 and "bounded" not in frame[2]]
+        tap.equal(large, [], f"frames: {name}, {len(frames)} functions within {FRAME_BYTES_MAX} bytes")
+
+
+def check_size(tap, build):
+    size = build.recorder.stat().st_size
+    tap.ok(size < 4 << 20, "size of the library", size)
+
+
+def main():
+    with Tap() as tap:
+        build = Build()
+        tap.run(check_symbols, build.recorder)
+        tap.run(check_dynamic_section, build.recorder)
+        tap.run(check_frames, build)
+        tap.run(check_size, build)
+
+
+main()
