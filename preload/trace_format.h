@@ -21,8 +21,8 @@
 
 #include <stdint.h>
 
-#define TRACE_MAGIC "memtrace"        /* 8 bytes, no terminating zero */
-#define TRACE_VERSION 1u              /* readers refuse a newer one */
+#define TRACE_MAGIC "memtrace" /* 8 bytes, no terminating zero */
+#define TRACE_VERSION 1u       /* readers refuse a newer one */
 #define TRACE_BYTE_ORDER 0x01020304u
 #define TRACE_EXTENTS_MAX 240u
 #define TRACE_BUILD_ID_MAX 32u
@@ -64,7 +64,8 @@ enum trace_call {
             "memalign", "posix_memalign", "valloc", "pvalloc", "free_sized", "free_aligned_sized"  \
     }
 
-/* What was lost or is less than exact. Each has a counter in the header; zero is the normal case. */
+/* What was lost or is less than exact. Each has a counter in the header; zero is the normal case.
+ */
 enum trace_anomaly {
     ANOMALY_UNKNOWN_FREE,     /* free or realloc of a block that no recorded call handed out */
     ANOMALY_REUSED_LIVE,      /* a block was handed out that is still live: its free bypassed us */
@@ -90,8 +91,8 @@ enum trace_state {
 };
 
 enum trace_flag {
-    TRACE_FORKED = 1,  /* a forked child's own trace: see SECTION_INHERITED and parent_pid */
-    TRACE_STOPPED = 2  /* recording ended early and for good; last_errno says why */
+    TRACE_FORKED = 1, /* a forked child's own trace: see SECTION_INHERITED and parent_pid */
+    TRACE_STOPPED = 2 /* recording ended early and for good; last_errno says why */
 };
 
 /* A string in SECTION_STRINGS; not terminated. */
@@ -126,10 +127,10 @@ struct trace_header {
     uint32_t exit_status_known;
     uint32_t depth_limit; /* frames kept per stack, innermost first */
     uint64_t start_time_ns;
-    uint64_t start_realtime_ns; /* CLOCK_REALTIME at start_time_ns */
-    uint64_t end_time_ns;       /* 0 while running or when nobody saw the end */
-    uint64_t last_seen_ns;      /* a moment at which the program was certainly alive */
-    struct trace_string program; /* argv[0] or the executable's path, as the kernel was told */
+    uint64_t start_realtime_ns;     /* CLOCK_REALTIME at start_time_ns */
+    uint64_t end_time_ns;           /* 0 while running or when nobody saw the end */
+    uint64_t last_seen_ns;          /* a moment at which the program was certainly alive */
+    struct trace_string program;    /* argv[0] or the executable's path, as the kernel was told */
     struct trace_string executable; /* resolved path */
 
     /* The heap as a whole. live_bytes may lag by up to peak_slack_bytes with several threads. */
@@ -174,8 +175,8 @@ enum trace_special {
 
 #define TRACE_SPECIAL_NAMES                                                                        \
     {                                                                                              \
-        "<none>", "<deeper than the limit>", "<unknown caller>", "<overflow>",                     \
-            "<signal handler>", "<before own trace>"                                               \
+        "<none>", "<deeper than the limit>", "<unknown caller>", "<overflow>", "<signal handler>", \
+            "<before own trace>"                                                                   \
     }
 
 /* Which call site counters i belong to, and the thread that writes them at the moment. */
@@ -216,9 +217,9 @@ struct trace_module {
     uint64_t end_address;
     uint64_t load_time_ns; /* when first seen */
     uint64_t unload_time_ns;
-    uint32_t load_epoch;   /* number of loads and unloads before this one was first seen */
-    uint32_t unload_epoch; /* the same at its unload; 0: still loaded */
-    uint64_t file_bytes;   /* of the file when it was loaded, 0 if unknown; */
+    uint32_t load_epoch;    /* number of loads and unloads before this one was first seen */
+    uint32_t unload_epoch;  /* the same at its unload; 0: still loaded */
+    uint64_t file_bytes;    /* of the file when it was loaded, 0 if unknown; */
     uint64_t file_mtime_ns; /* tells a replaced file where there is no build-id */
     uint32_t build_id_bytes;
     uint32_t reserved;
@@ -227,8 +228,8 @@ struct trace_module {
 
 struct trace_thread {
     uint32_t tid;
-    uint32_t is_alive; /* when last looked at */
-    char name[16];     /* zero-terminated */
+    uint32_t is_alive;      /* when last looked at */
+    char name[16];          /* zero-terminated */
     uint64_t start_time_ns; /* of its first call */
     uint64_t end_time_ns;   /* when its end was noticed, 0: unknown or alive */
     uint64_t alloc_count;

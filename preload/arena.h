@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* arena.h -- The library's own memory: private mappings, never the program's heap. */
+#ifndef MEMTRACE_ARENA_H
+#define MEMTRACE_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zeroed memory, aligned to 64, never given back. NULL when the kernel refuses. Thread-safe. */
+void *arena_alloc(size_t size_bytes);
+
+/* Zeroed whole pages, to be returned with arena_unmap; for tables that are replaced by larger
+ * ones. NULL when the kernel refuses. */
+void *arena_map(size_t size_bytes);
+void arena_unmap(void *pages, size_t size_bytes);
+
+/* What has been mapped in all, in bytes. */
+uint64_t arena_total_bytes(void);
+
+/* In a forked child, before any other call. */
+void arena_after_fork(void);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* callsite.c -- From a call stack to the counters that this thread writes for it. */
+#include "callsite.h"
+
+#include "arena.h"
+#include "live.h"
+#include "modules.h"
+#include "sys.h"
+#include "text.h"
+#include "trace_file.h"
+
+/* a and the upper bits of b identify the path: 101 bits compared, the rest is in the position. */
+struct path_slot {
+    uint64_t a;
+    uint64_t b_counters; /* low 27 bits: counters id; 0: free */
+};
+
+struct site_slot {
+    uint32_t node; /* 0: free */
+    uint32_t counters;
+};
+
+enum {
+    PATH_FIRST_BITS = 8,
+    SITE_FIRST_BITS = 7,
+    NODE_FIRST_BITS = 11,
+    ORPHAN_FIRST_BITS = 8
+};
+
+#define COUNTERS_MASK 0x7ffffffu
+#define GOLDEN 0x9e3779b97f4a7c15u
+
+/* --- the tree of nodes, under trace_lock --- */
+
+static uint32_t *node_slots; /* hash of (parent, place) → node */
+static uint32_t node_bits;
+
+static uint64_t node_hash(uint32_t parent, uint32_t module_bits, uint64_t offset)
+{
+    uint64_t x = (offset ^ (uint64_t)module_bits << 40) * GOLDEN;
+    x = (x ^ x >> 29 ^ parent) * 0xbf58476d1ce4e5b9u;
+    return x ^ x >> 32;
+}
+
+static uint64_t hash_of_node(const struct trace_node *node)
+{
+    return node_hash(node->parent, node->module_bits, node->offset);
+}
+
+static bool grow_node_table(void)
+{
+    uint32_t bits = node_slots ? node_bits + 1 : NODE_FIRST_BITS;
+    uint32_t *slots = arena_map(sizeof *slots << bits);
+    uint32_t *old = node_slots;
+    if (!slots)
+        return false;
+    uint64_t mask = ((uint64_t)1 << bits) - 1;
+    for (uint32_t k = 0; old && k < 1u << node_bits; k++) {
+        if (!old[k])
+            continue;
+        uint64_t i = hash_of_node(&trace.nodes[old[k]]) & mask;
+        while (slots[i])
+            i = (i + 1) & mask;
+        slots[i] = old[k];
+    }
+    node_slots = slots;
+    if (old)
+        arena_unmap(old, sizeof *old << node_bits);
+    node_bits = bits;
+    return true;
+}
+
+static uint32_t create_node(uint32_t parent, uint32_t module_bits, uint64_t offset)
+{
+    int64_t at = trace_reserve(SECTION_NODES, sizeof(struct trace_node));
+    if (at < 0)
+        return 0;
+    uint32_t node = (uint32_t)((uint64_t)at / sizeof(struct trace_node));
+    trace.nodes[node] =
+        (struct trace_node){.offset = offset, .parent = parent, .module_bits = module_bits};
+    trace_publish(SECTION_NODES);
+    return node;
+}
+
+/* Returns 0 when there is no room. */
+static uint32_t intern_node(uint32_t parent, uint32_t module_bits, uint64_t offset)
+{
+    if ((!node_slots || trace_count(SECTION_NODES) > 1u << (node_bits - 1)) && !grow_node_table())
+        return 0;
+    uint64_t mask = ((uint64_t)1 << node_bits) - 1;
+    uint64_t i = node_hash(parent, module_bits, offset) & mask;
+    for (; node_slots[i]; i = (i + 1) & mask) {
+        const struct trace_node *node = &trace.nodes[node_slots[i]];
+        if (node->parent == parent && node->offset == offset && node->module_bits == module_bits)
+            return node_slots[i];
+    }
+    uint32_t node = create_node(parent, module_bits, offset);
+    node_slots[i] = node;
+    return node;
+}
+
+/* A call may be the last instruction of its module: look up the call, keep the return address. */
+static uint32_t intern_frame(uint32_t parent, const struct frame_detail *frame)
+{
+    uint64_t back = frame->is_exact ? 0 : 1;
+    struct code_place place = modules_locate(frame->pc - back);
+    return intern_node(parent, place.module | (frame->is_exact ? NODE_EXACT : 0),
+                       place.offset + back);
+}
+
+/* From the deepest frame whose node is known to the leaf. The special nodes that stand for an
+ * incomplete outermost frame have the index of their enum stack_root. */
+static uint32_t intern_stack(struct unwinder *unwinder)
+{
+    uint32_t i = unwinder->count;
+    while (i > 0 && !unwinder->frames[i - 1].node)
+        i--;
+    uint32_t node = i ? unwinder->frames[i - 1].node : (uint32_t)unwinder->root;
+    for (; i < unwinder->count; i++) {
+        node = intern_frame(node, &unwinder->frames[i]);
+        if (!node)
+            return 0;
+        unwinder->frames[i].node = node;
+    }
+    return node;
+}
+
+/* --- counters without an owner, under trace_lock --- */
+
+static uint64_t *orphans; /* node << 32 | counters; 0 free, 1 removed */
+static uint32_t orphan_bits;
+static uint32_t orphan_used; /* removed ones included */
+
+static uint64_t orphan_index(uint32_t node)
+{
+    return node * GOLDEN >> (64 - orphan_bits);
+}
+
+static void put_orphan(uint64_t entry)
+{
+    uint64_t mask = ((uint64_t)1 << orphan_bits) - 1;
+    uint64_t i = orphan_index((uint32_t)(entry >> 32));
+    while (orphans[i])
+        i = (i + 1) & mask;
+    orphans[i] = entry;
+    orphan_used++;
+}
+
+static bool grow_orphans(void)
+{
+    uint64_t *old = orphans;
+    uint32_t old_bits = orphan_bits;
+    uint32_t bits = old ? old_bits + 1 : ORPHAN_FIRST_BITS;
+    uint64_t *slots = arena_map(sizeof *slots << bits);
+    if (!slots)
+        return false;
+    orphans = slots;
+    orphan_bits = bits;
+    orphan_used = 0;
+    for (uint64_t i = 0; old && i < (uint64_t)1 << old_bits; i++)
+        if (old[i] > 1)
+            put_orphan(old[i]);
+    if (old)
+        arena_unmap(old, sizeof *old << old_bits);
+    return true;
+}
+
+static void add_orphan(uint32_t node, uint32_t counters)
+{
+    if ((!orphans || orphan_used > 1u << (orphan_bits - 1)) && !grow_orphans())
+        return; /* its figures stay; only the element cannot be used again */
+    put_orphan((uint64_t)node << 32 | counters);
+}
+
+static uint32_t adopt_orphan(uint32_t node)
+{
+    if (!orphans)
+        return 0;
+    uint64_t mask = ((uint64_t)1 << orphan_bits) - 1;
+    for (uint64_t i = orphan_index(node); orphans[i]; i = (i + 1) & mask)
+        if (orphans[i] >> 32 == node && orphans[i] > 1) {
+            uint32_t counters = (uint32_t)orphans[i];
+            orphans[i] = 1;
+            return counters;
+        }
+    return 0;
+}
+
+static uint32_t create_counters(uint32_t node, uint32_t thread)
+{
+    uint32_t id = trace_count(SECTION_COUNTERS);
+    if (id >= LIVE_COUNTERS_MAX)
+        return 0;
+    /* An earlier attempt may have got room for the owner and none for the counters. */
+    if (trace_count(SECTION_OWNERS) <= id &&
+        trace_reserve(SECTION_OWNERS, sizeof(struct trace_owner)) < 0)
+        return 0;
+    if (trace_reserve(SECTION_COUNTERS, sizeof(struct trace_counters)) < 0)
+        return 0;
+    trace.owners[id] = (struct trace_owner){.node = node, .thread = thread};
+    trace_publish(SECTION_OWNERS);
+    trace_publish(SECTION_COUNTERS);
+    return id;
+}
+
+/* --- one thread's tables --- */
+
+static uint64_t site_index(const struct callsite_cache *cache, uint32_t node)
+{
+    return node * GOLDEN >> (64 - cache->site_bits);
+}
+
+static uint32_t find_site(const struct callsite_cache *cache, uint32_t node)
+{
+    if (!cache->sites)
+        return 0;
+    uint64_t mask = ((uint64_t)1 << cache->site_bits) - 1;
+    for (uint64_t i = site_index(cache, node); cache->sites[i].node; i = (i + 1) & mask)
+        if (cache->sites[i].node == node)
+            return cache->sites[i].counters;
+    return 0;
+}
+
+static void put_site(struct callsite_cache *cache, struct site_slot slot)
+{
+    uint64_t mask = ((uint64_t)1 << cache->site_bits) - 1;
+    uint64_t i = site_index(cache, slot.node);
+    while (cache->sites[i].node)
+        i = (i + 1) & mask;
+    cache->sites[i] = slot;
+    cache->site_count++;
+}
+
+static bool grow_sites(struct callsite_cache *cache)
+{
+    struct callsite_cache old = *cache;
+    cache->site_bits = old.sites ? old.site_bits + 1 : SITE_FIRST_BITS;
+    cache->sites = arena_map(sizeof *cache->sites << cache->site_bits);
+    cache->site_count = 0;
+    if (!cache->sites) {
+        *cache = old;
+        return false;
+    }
+    for (uint64_t i = 0; old.sites && i < (uint64_t)1 << old.site_bits; i++)
+        if (old.sites[i].node)
+            put_site(cache, old.sites[i]);
+    if (old.sites)
+        arena_unmap(old.sites, sizeof *old.sites << old.site_bits);
+    return true;
+}
+
+/* Under trace_lock. A site that cannot be remembered would be created again and again. */
+static uint32_t add_site(struct callsite_cache *cache, uint32_t node, uint32_t thread)
+{
+    if ((!cache->sites || cache->site_count > 1u << (cache->site_bits - 1)) && !grow_sites(cache))
+        return 0;
+    uint32_t counters = adopt_orphan(node);
+    if (counters)
+        __atomic_store_n(&trace.owners[counters].thread, thread, __ATOMIC_RELAXED);
+    else
+        counters = create_counters(node, thread);
+    if (counters)
+        put_site(cache, (struct site_slot){node, counters});
+    return counters;
+}
+
+static inline uint64_t path_index(const struct callsite_cache *cache, struct path_hash hash)
+{
+    return hash.b & (((uint64_t)1 << cache->path_bits) - 1);
+}
+
+static inline bool is_path(const struct path_slot *slot, struct path_hash hash)
+{
+    return slot->a == hash.a && (slot->b_counters ^ hash.b) <= COUNTERS_MASK;
+}
+
+static inline uint32_t find_path(const struct callsite_cache *cache, struct path_hash hash)
+{
+    if (unlikely(!cache->paths))
+        return 0;
+    uint64_t mask = ((uint64_t)1 << cache->path_bits) - 1;
+    for (uint64_t i = path_index(cache, hash);; i = (i + 1) & mask) {
+        const struct path_slot *slot = &cache->paths[i];
+        uint32_t counters = (uint32_t)(slot->b_counters & COUNTERS_MASK);
+        if (likely(counters && is_path(slot, hash)))
+            return counters;
+        if (!counters)
+            return 0;
+    }
+}
+
+/* Which slot a path is in follows from the low bits of b, which the slot does not hold: when the
+ * table grows they are taken from the slot's place, of which collisions may have moved it. So a
+ * larger table begins empty; its paths come back as they are met, found by their nodes. */
+static bool grow_paths(struct callsite_cache *cache)
+{
+    uint32_t bits = cache->paths ? cache->path_bits + 1 : PATH_FIRST_BITS;
+    struct path_slot *paths = arena_map(sizeof *paths << bits);
+    if (!paths)
+        return false;
+    if (cache->paths)
+        arena_unmap(cache->paths, sizeof *paths << cache->path_bits);
+    cache->paths = paths;
+    cache->path_bits = bits;
+    cache->path_count = 0;
+    return true;
+}
+
+static void add_path(struct callsite_cache *cache, struct path_hash hash, uint32_t counters)
+{
+    if ((!cache->paths || cache->path_count > 1u << (cache->path_bits - 1)) && !grow_paths(cache))
+        return;
+    uint64_t mask = ((uint64_t)1 << cache->path_bits) - 1;
+    uint64_t i = path_index(cache, hash);
+    while (cache->paths[i].b_counters & COUNTERS_MASK)
+        i = (i + 1) & mask;
+    cache->paths[i] = (struct path_slot){hash.a, (hash.b & ~(uint64_t)COUNTERS_MASK) | counters};
+    cache->path_count++;
+}
+
+/* --- the interface --- */
+
+static void count_incomplete(const struct unwinder *unwinder)
+{
+    if (unwinder->root == ROOT_TOO_DEEP)
+        trace_count_anomaly(ANOMALY_STACK_TOO_DEEP);
+    else if (unwinder->root == ROOT_CUT)
+        trace_count_anomaly(ANOMALY_STACK_CUT);
+}
+
+static __attribute__((noinline)) uint32_t new_path(struct callsite_cache *cache,
+                                                   struct unwinder *unwinder, uint32_t thread)
+{
+    uint64_t mask = lock_enter(&trace_lock);
+    uint32_t node = intern_stack(unwinder);
+    uint32_t counters = node ? find_site(cache, node) : 0;
+    if (node && !counters) {
+        counters = add_site(cache, node, thread);
+        count_incomplete(unwinder);
+    }
+    if (counters)
+        add_path(cache, unwinder->frames[unwinder->count - 1].hash, counters);
+    lock_leave(&trace_lock, mask);
+    return counters ? counters : COUNTERS_OVERFLOW;
+}
+
+uint32_t callsite_counters(struct callsite_cache *cache, struct unwinder *unwinder, uint32_t thread)
+{
+    uint32_t counters = find_path(cache, unwinder->frames[unwinder->count - 1].hash);
+    return likely(counters) ? counters : new_path(cache, unwinder, thread);
+}
+
+static __attribute__((noinline)) uint32_t new_site(struct callsite_cache *cache, uint32_t node,
+                                                   uint32_t thread)
+{
+    uint64_t mask = lock_enter(&trace_lock);
+    uint32_t counters = add_site(cache, node, thread);
+    lock_leave(&trace_lock, mask);
+    return counters ? counters : COUNTERS_OVERFLOW;
+}
+
+uint32_t callsite_counters_of_node(struct callsite_cache *cache, uint32_t node, uint32_t thread)
+{
+    uint32_t counters = find_site(cache, node);
+    return likely(counters) ? counters : new_site(cache, node, thread);
+}
+
+void callsite_forget_paths(struct callsite_cache *cache)
+{
+    if (cache->paths)
+        memset(cache->paths, 0, sizeof *cache->paths << cache->path_bits);
+    cache->path_count = 0;
+}
+
+void callsite_retire(struct callsite_cache *cache)
+{
+    for (uint64_t i = 0; cache->sites && i < (uint64_t)1 << cache->site_bits; i++)
+        if (cache->sites[i].node) {
+            __atomic_store_n(&trace.owners[cache->sites[i].counters].thread, 0, __ATOMIC_RELAXED);
+            add_orphan(cache->sites[i].node, cache->sites[i].counters);
+        }
+    if (cache->sites)
+        arena_unmap(cache->sites, sizeof *cache->sites << cache->site_bits);
+    if (cache->paths)
+        arena_unmap(cache->paths, sizeof *cache->paths << cache->path_bits);
+    *cache = (struct callsite_cache){0};
+}
+
+bool callsite_init(void)
+{
+    for (uint32_t special = 0; special < SPECIAL_COUNT; special++)
+        if (create_node(0, special ? NODE_MODULE_SPECIAL : 0, special) != special)
+            return false;
+    for (uint32_t id = COUNTERS_NONE; id < COUNTERS_FIRST_OWNED; id++)
+        create_counters(id ? SPECIAL_OVERFLOW + id - COUNTERS_OVERFLOW : 0, 0);
+    return trace_count(SECTION_COUNTERS) == COUNTERS_FIRST_OWNED;
+}
+
+void callsite_after_fork(void)
+{
+    orphans = NULL;
+    orphan_bits = 0;
+    orphan_used = 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* clock.c -- Time without libc: the kernel's vDSO when there is one, else a system call. */
+#include "clock.h"
+
+#include "elf_symbols.h"
+#include "sys.h"
+
+#include <link.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#define VDSO_CLOCK "__vdso_clock_gettime"
+#else
+#define VDSO_CLOCK "__kernel_clock_gettime"
+#endif
+
+static int (*vdso_clock)(clockid_t, struct timespec *);
+
+void clock_init(uint64_t vdso_address)
+{
+    const ElfW(Ehdr) *elf = (const void *)vdso_address;
+    const ElfW(Dyn) *dynamic = NULL;
+    uint64_t bias = 0;
+    if (!elf)
+        return;
+    const ElfW(Phdr) *segments = (const void *)(vdso_address + elf->e_phoff);
+    for (unsigned i = 0; i < elf->e_phnum; i++) {
+        if (segments[i].p_type == PT_LOAD)
+            bias = vdso_address + segments[i].p_offset - segments[i].p_vaddr;
+        else if (segments[i].p_type == PT_DYNAMIC)
+            dynamic = (const void *)(vdso_address + segments[i].p_offset);
+    }
+    if (dynamic)
+        vdso_clock = (int (*)(clockid_t, struct timespec *))elf_symbol(dynamic, bias, VDSO_CLOCK);
+}
+
+static uint64_t read_clock(clockid_t id)
+{
+    struct timespec now = {0};
+    if (!vdso_clock || vdso_clock(id, &now) != 0)
+        sys(__NR_clock_gettime, id, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_realtime_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* clock.h -- Time without libc: the kernel's vDSO when there is one, else a system call. */
+#ifndef MEMTRACE_CLOCK_H
+#define MEMTRACE_CLOCK_H
+
+#include <stdint.h>
+
+/* Finds the vDSO's clock in its ELF image; address 0: none. Call once at start. */
+void clock_init(uint64_t vdso_address);
+
+uint64_t clock_monotonic_ns(void);
+uint64_t clock_realtime_ns(void);
+
+#endif

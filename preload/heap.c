@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* heap.c -- What one allocation or one free changes.
+ *
+ * The peak of every site is exact without looking at all of them when there is a new one: the
+ * header's peak_epoch is raised, and a site that is touched later and finds that the epoch has
+ * moved stores the bytes it had until then, which are its bytes at that peak.
+ *
+ * One thread alone knows the live bytes at every moment. With several, each holds back up to its
+ * slack before it adds to the header, so the peak may be off by the sum of the slacks, which the
+ * header states. */
+#include "heap.h"
+
+#include "clock.h"
+#include "sys.h"
+#include "trace_file.h"
+
+enum {
+    STAMP_SHARE = 4096 /* a peak higher by less than this part does not get a new time */
+};
+
+static void note_peak_time(int64_t peak)
+{
+    static int64_t stamped; /* shared and racy: at worst a stamp more */
+    if (peak - stamped <= stamped / STAMP_SHARE)
+        return;
+    stamped = peak;
+    trace.header->peak_time_ns = clock_monotonic_ns();
+    trace.header->last_seen_ns = trace.header->peak_time_ns;
+}
+
+/* Sole thread: everything is known, and the next new peak is exactly this far away. */
+static void flush_sole(struct thread *thread)
+{
+    struct trace_header *header = trace.header;
+    header->live_bytes += thread->unflushed_bytes;
+    thread->unflushed_bytes = 0;
+    if (header->live_bytes > header->peak_bytes) {
+        header->peak_bytes = header->live_bytes;
+        header->peak_epoch++;
+        note_peak_time(header->peak_bytes);
+    }
+    thread->flush_above = header->peak_bytes - header->live_bytes;
+    thread->flush_below = INT64_MIN;
+}
+
+static void flush_shared(struct thread *thread)
+{
+    struct trace_header *header = trace.header;
+    int64_t live =
+        __atomic_add_fetch(&header->live_bytes, thread->unflushed_bytes, __ATOMIC_RELAXED);
+    int64_t peak = __atomic_load_n(&header->peak_bytes, __ATOMIC_RELAXED);
+    thread->unflushed_bytes = 0;
+    thread->flush_above = thread_slack_bytes();
+    thread->flush_below = -thread->flush_above;
+    while (live > peak)
+        if (__atomic_compare_exchange_n(&header->peak_bytes, &peak, live, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED)) {
+            __atomic_fetch_add(&header->peak_epoch, 1, __ATOMIC_RELAXED);
+            note_peak_time(live);
+            return;
+        }
+}
+
+static __attribute__((noinline)) void flush(struct thread *thread)
+{
+    if (unlikely(thread->nested_bytes))
+        thread->unflushed_bytes += __atomic_exchange_n(&thread->nested_bytes, 0, __ATOMIC_RELAXED);
+    if (thread->is_sole)
+        flush_sole(thread);
+    else
+        flush_shared(thread);
+}
+
+/* Before counters change: keep what they were at the last peak, if that was since their last
+ * change. */
+static inline void settle_peak(struct trace_counters *counters)
+{
+    uint64_t epoch = __atomic_load_n(&trace.header->peak_epoch, __ATOMIC_RELAXED);
+    if (counters->peak_epoch == epoch)
+        return;
+    counters->peak_bytes = (int64_t)(counters->alloc_bytes - counters->freed_bytes);
+    counters->peak_count = (int64_t)(counters->alloc_count - counters->free_count);
+    counters->peak_epoch = epoch;
+}
+
+static void settle_peak_shared(struct trace_counters *counters)
+{
+    uint64_t epoch = __atomic_load_n(&trace.header->peak_epoch, __ATOMIC_RELAXED);
+    uint64_t before = __atomic_exchange_n(&counters->peak_epoch, epoch, __ATOMIC_RELAXED);
+    if (before == epoch)
+        return;
+    counters->peak_bytes = (int64_t)(counters->alloc_bytes - counters->freed_bytes);
+    counters->peak_count = (int64_t)(counters->alloc_count - counters->free_count);
+}
+
+static inline void count_allocated(struct thread *thread, uint64_t size_bytes)
+{
+    thread->totals->alloc_count++;
+    thread->totals->alloc_bytes += size_bytes;
+    thread->unflushed_bytes += (int64_t)size_bytes;
+    if (unlikely(thread->unflushed_bytes > thread->flush_above))
+        flush(thread);
+}
+
+static inline void count_freed(struct thread *thread, uint64_t size_bytes)
+{
+    thread->totals->free_count++;
+    thread->totals->freed_bytes += size_bytes;
+    thread->unflushed_bytes -= (int64_t)size_bytes;
+    if (unlikely(thread->unflushed_bytes < thread->flush_below))
+        flush(thread);
+}
+
+static inline bool is_shared_id(uint32_t counters)
+{
+    return unlikely(counters < COUNTERS_FIRST_OWNED);
+}
+
+static inline void add_allocation(uint32_t id, uint64_t size_bytes)
+{
+    struct trace_counters *counters = &trace.counters[id];
+    if (is_shared_id(id)) {
+        settle_peak_shared(counters);
+        __atomic_fetch_add(&counters->alloc_count, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&counters->alloc_bytes, size_bytes, __ATOMIC_RELAXED);
+        return;
+    }
+    settle_peak(counters);
+    counters->alloc_count++;
+    counters->alloc_bytes += size_bytes;
+}
+
+static inline void add_free(uint32_t id, uint64_t size_bytes, bool is_temporary)
+{
+    struct trace_counters *counters = &trace.counters[id];
+    if (is_shared_id(id)) {
+        settle_peak_shared(counters);
+        __atomic_fetch_add(&counters->free_count, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&counters->freed_bytes, size_bytes, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&counters->temporary_count, is_temporary, __ATOMIC_RELAXED);
+        return;
+    }
+    settle_peak(counters);
+    counters->free_count++;
+    counters->freed_bytes += size_bytes;
+    counters->temporary_count += is_temporary;
+}
+
+/* The counters that this thread writes for a block that may have been allocated by another. */
+static inline uint32_t own_counters(struct thread *thread, uint32_t counters)
+{
+    if (thread->is_sole || is_shared_id(counters))
+        return counters;
+    const struct trace_owner *owner = &trace.owners[counters];
+    if (likely(__atomic_load_n(&owner->thread, __ATOMIC_RELAXED) == thread->index))
+        return counters;
+    return callsite_counters_of_node(&thread->sites, owner->node, thread->index);
+}
+
+static void release(struct thread *thread, const void *block, struct live_block taken)
+{
+    bool is_temporary = thread->last_block == block;
+    if (is_temporary) {
+        thread->last_block = NULL;
+        thread->totals->temporary_count++;
+    }
+    add_free(own_counters(thread, taken.counters), taken.size_bytes, is_temporary);
+    count_freed(thread, taken.size_bytes);
+}
+
+/* The block that was live at the address of a new one has been given back without us. */
+static void insert(struct thread *thread, const void *block, uint64_t size_bytes, uint32_t counters)
+{
+    bool is_failed;
+    struct live_block old = live_insert(block, size_bytes, counters, &is_failed);
+    if (unlikely(is_failed))
+        trace_count_anomaly(ANOMALY_UNTRACKED);
+    if (unlikely(old.counters)) {
+        trace_count_anomaly(ANOMALY_REUSED_LIVE);
+        release(thread, NULL, old);
+    }
+}
+
+void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes,
+                    struct frame_start start)
+{
+    if (unlikely(thread->nested_block == block)) {
+        thread->nested_block = NULL; /* the allocator called itself; it is recorded already */
+        return;
+    }
+    if (!unwinder_capture(&thread->unwinder, start))
+        thread->last_counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
+    uint32_t counters = thread->last_counters;
+    if (unlikely(counters == COUNTERS_OVERFLOW))
+        trace_count_anomaly(ANOMALY_OVERFLOW);
+    insert(thread, block, size_bytes, counters);
+    add_allocation(counters, size_bytes);
+    count_allocated(thread, size_bytes);
+    thread->last_block = block;
+}
+
+struct live_block heap_take(struct thread *thread, const void *block)
+{
+    struct live_block taken = live_remove(block);
+    if (unlikely(!taken.counters) && thread->busy_block != block)
+        trace_count_anomaly(ANOMALY_UNKNOWN_FREE);
+    return taken;
+}
+
+void heap_release(struct thread *thread, const void *block, struct live_block taken)
+{
+    if (likely(taken.counters))
+        release(thread, block, taken);
+}
+
+void heap_put_back(const void *block, struct live_block taken)
+{
+    bool is_failed;
+    if (taken.counters)
+        live_insert(block, taken.size_bytes, taken.counters, &is_failed);
+}
+
+void heap_freed(struct thread *thread, const void *block)
+{
+    if (unlikely(!block))
+        return;
+    heap_release(thread, block, heap_take(thread, block));
+}
+
+/* The interrupted code may be between reading and writing unflushed_bytes, so these bytes wait
+ * in a place of their own until the next flush. */
+void heap_allocated_nested(struct thread *thread, const void *block, uint64_t size_bytes)
+{
+    insert(thread, block, size_bytes, COUNTERS_REENTRANT);
+    add_allocation(COUNTERS_REENTRANT, size_bytes);
+    thread->totals->alloc_count++;
+    thread->totals->alloc_bytes += size_bytes;
+    __atomic_fetch_add(&thread->nested_bytes, (int64_t)size_bytes, __ATOMIC_RELAXED);
+    trace_count_anomaly(ANOMALY_REENTRANT);
+    thread->nested_block = block;
+}

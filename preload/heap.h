@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* heap.h -- What one allocation or one free changes: the block's entry, its site's counters, the
+ * thread's totals, the heap's live bytes and peak.
+ *
+ * Called with thread->busy set, on the thread that owns it. */
+#ifndef MEMTRACE_HEAP_H
+#define MEMTRACE_HEAP_H
+
+#include "live.h"
+#include "thread.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A block was handed out to the call stack that begins at start. */
+void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes,
+                    struct frame_start start);
+
+/* A block is about to be given back: forget it, account for it. NULL is ignored. */
+void heap_freed(struct thread *thread, const void *block);
+
+/* realloc in two halves: forget the block before, and then either account for its end, or put it
+ * back as it was because the call failed. */
+struct live_block heap_take(struct thread *thread, const void *block);
+void heap_release(struct thread *thread, const void *block, struct live_block taken);
+void heap_put_back(const void *block, struct live_block taken);
+
+/* A block handed out while the thread was in the middle of recording another: by a signal
+ * handler, or by an allocator that calls its own public functions. Without a stack. */
+void heap_allocated_nested(struct thread *thread, const void *block, uint64_t size_bytes);
+
+#endif

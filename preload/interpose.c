@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* interpose.c -- Every replaced function, and nothing else: begin, call the real one, record, end.
+ *
+ * Compiled with frame pointers: a hook's own frame tells the registers of its caller. */
+#include "heap.h"
+#include "lifecycle.h"
+#include "real.h"
+#include "sys.h"
+#include "trace_file.h"
+#include "unwind_arch.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+/* libc's headers, which declare these functions, are not for this library. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+
+#define EXPORT __attribute__((visibility("default")))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* --- begin and end of a call --- */
+
+static __attribute__((noinline)) struct thread *begin_otherwise(enum trace_call call, uint64_t sp)
+{
+    struct thread *thread = lifecycle_enter(sp);
+    if (thread == treatment(TREAT_BEFORE_OWN_TRACE)) {
+        lifecycle_count_call(call);
+    } else if (thread == treatment(TREAT_NESTED)) {
+        thread_self->totals->calls[call]++;
+        if (thread_self->busy == BUSY_WRAPPER)
+            thread = treatment(TREAT_PASS);
+    }
+    return thread;
+}
+
+ALWAYS_INLINE struct thread *begin(enum trace_call call, enum busy busy)
+{
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    struct thread *thread = thread_self;
+    if (unlikely(!thread || thread->generation != *thread_generation || thread->busy)) {
+        thread = begin_otherwise(call, sp);
+        if (!is_thread(thread))
+            return thread;
+    }
+    thread->totals->calls[call]++;
+    thread->busy_sp = sp;
+    thread->busy = busy;
+    return thread;
+}
+
+ALWAYS_INLINE void end(struct thread *thread)
+{
+    if (likely(is_thread(thread))) {
+        thread->busy_block = NULL;
+        thread->busy = BUSY_NOT;
+    }
+}
+
+static __attribute__((noinline)) void allocated_otherwise(struct thread *thread, const void *block,
+                                                          uint64_t size_bytes)
+{
+    if (thread == treatment(TREAT_NESTED))
+        heap_allocated_nested(thread_self, block, size_bytes);
+    else if (thread == treatment(TREAT_BEFORE_OWN_TRACE))
+        lifecycle_count_allocated(block, size_bytes);
+}
+
+ALWAYS_INLINE void allocated(struct thread *thread, const void *block, uint64_t size_bytes,
+                             struct frame_start start)
+{
+    if (unlikely(!is_thread(thread)))
+        allocated_otherwise(thread, block, size_bytes);
+    else
+        heap_allocated(thread, block, size_bytes, start);
+}
+
+static __attribute__((noinline)) void freed_otherwise(struct thread *thread, const void *block)
+{
+    if (thread == treatment(TREAT_NESTED))
+        heap_freed(thread_self, block);
+    else if (thread == treatment(TREAT_BEFORE_OWN_TRACE))
+        lifecycle_count_freed(block);
+}
+
+ALWAYS_INLINE void freed(struct thread *thread, const void *block)
+{
+    if (unlikely(!is_thread(thread))) {
+        freed_otherwise(thread, block);
+        return;
+    }
+    thread->busy_block = block;
+    heap_freed(thread, block);
+}
+
+/* --- allocation --- */
+
+#define RECORD_ALLOCATION(thread, block, size_bytes)                                               \
+    do {                                                                                           \
+        if (likely((block) != NULL))                                                               \
+            allocated(thread, block, size_bytes, FRAME_START_OF_CALLER());                         \
+        end(thread);                                                                               \
+    } while (0)
+
+EXPORT void *malloc(size_t size)
+{
+    struct thread *thread = begin(CALL_MALLOC, BUSY_RECORDING);
+    void *block = real.malloc(size);
+    RECORD_ALLOCATION(thread, block, size);
+    return block;
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    struct thread *thread = begin(CALL_CALLOC, BUSY_RECORDING);
+    void *block = real.calloc(count, size);
+    RECORD_ALLOCATION(thread, block, count * size);
+    return block;
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+    struct thread *thread = begin(CALL_ALIGNED_ALLOC, BUSY_RECORDING);
+    void *block = real.aligned_alloc(alignment, size);
+    RECORD_ALLOCATION(thread, block, size);
+    return block;
+}
+
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+    struct thread *thread = begin(CALL_MEMALIGN, BUSY_RECORDING);
+    void *block = real.memalign(alignment, size);
+    RECORD_ALLOCATION(thread, block, size);
+    return block;
+}
+
+EXPORT int posix_memalign(void **ret_block, size_t alignment, size_t size)
+{
+    struct thread *thread = begin(CALL_POSIX_MEMALIGN, BUSY_RECORDING);
+    int error = real.posix_memalign(ret_block, alignment, size);
+    void *block = error ? NULL : *ret_block;
+    RECORD_ALLOCATION(thread, block, size);
+    return error;
+}
+
+EXPORT void *valloc(size_t size)
+{
+    struct thread *thread = begin(CALL_VALLOC, BUSY_RECORDING);
+    void *block = real.valloc(size);
+    RECORD_ALLOCATION(thread, block, size);
+    return block;
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+    struct thread *thread = begin(CALL_PVALLOC, BUSY_RECORDING);
+    void *block = real.pvalloc(size);
+    RECORD_ALLOCATION(thread, block, size);
+    return block;
+}
+
+/* --- reallocation --- */
+
+static __attribute__((noinline)) void *realloc_otherwise(struct thread *thread, void *block,
+                                                         size_t size)
+{
+    struct live_block taken = {0};
+    bool is_recorded = thread == treatment(TREAT_NESTED) && block != thread_self->busy_block;
+    if (is_recorded && block)
+        taken = heap_take(thread_self, block);
+    void *moved = real.realloc(block, size);
+    if (!moved && size) {
+        heap_put_back(block, taken);
+        return moved;
+    }
+    if (is_recorded)
+        heap_release(thread_self, block, taken);
+    else if (thread == treatment(TREAT_BEFORE_OWN_TRACE) && !taken.counters)
+        lifecycle_count_freed(block);
+    if (moved)
+        allocated_otherwise(thread, moved, size);
+    return moved;
+}
+
+/* The old block's entry goes first: once the real realloc has given it back, another thread may
+ * get the same address. If the call fails, the entry is put back; nobody else can have used the
+ * address meanwhile. With size 0 a NULL result means freed, with others it means failed. */
+#define REALLOCATE(thread, block, size_bytes, expression, result)                                  \
+    do {                                                                                           \
+        struct live_block taken = {0};                                                             \
+        thread->busy_block = block;                                                                \
+        if (block)                                                                                 \
+            taken = heap_take(thread, block);                                                      \
+        result = expression;                                                                       \
+        if (likely(result != NULL || (size_bytes) == 0))                                           \
+            heap_release(thread, block, taken);                                                    \
+        else                                                                                       \
+            heap_put_back(block, taken);                                                           \
+        RECORD_ALLOCATION(thread, result, size_bytes);                                             \
+    } while (0)
+
+EXPORT void *realloc(void *block, size_t size)
+{
+    struct thread *thread = begin(CALL_REALLOC, BUSY_RECORDING);
+    void *result;
+    if (unlikely(!is_thread(thread)))
+        return realloc_otherwise(thread, block, size);
+    REALLOCATE(thread, block, size, real.realloc(block, size), result);
+    return result;
+}
+
+/* glibc's calls realloc through the PLT: that call is only counted. If the product overflows it
+ * fails, and the wrapped product here, even if zero, must not be taken for a free. */
+EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+    size_t total;
+    struct thread *thread = begin(CALL_REALLOCARRAY, BUSY_WRAPPER);
+    void *result;
+    if (__builtin_mul_overflow(count, size, &total))
+        total = SIZE_MAX;
+    if (unlikely(!is_thread(thread))) {
+        if (total == SIZE_MAX)
+            return real.reallocarray(block, count, size);
+        return realloc_otherwise(thread, block, total);
+    }
+    REALLOCATE(thread, block, total, real.reallocarray(block, count, size), result);
+    return result;
+}
+
+/* --- freeing: the entry goes before the block --- */
+
+EXPORT void free(void *block)
+{
+    struct thread *thread = begin(CALL_FREE, BUSY_RECORDING);
+    freed(thread, block);
+    real.free(block);
+    end(thread);
+}
+
+EXPORT void cfree(void *block)
+{
+    struct thread *thread = begin(CALL_CFREE, BUSY_RECORDING);
+    freed(thread, block);
+    real.cfree(block);
+    end(thread);
+}
+
+EXPORT void free_sized(void *block, size_t size)
+{
+    struct thread *thread = begin(CALL_FREE_SIZED, BUSY_RECORDING);
+    freed(thread, block);
+    real.free_sized(block, size);
+    end(thread);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+    struct thread *thread = begin(CALL_FREE_ALIGNED_SIZED, BUSY_RECORDING);
+    freed(thread, block);
+    real.free_aligned_sized(block, alignment, size);
+    end(thread);
+}
+
+/* --- unloading code --- */
+
+EXPORT int dlclose(void *handle)
+{
+    real_init();
+    int result = real.dlclose(handle);
+    lifecycle_code_may_be_unloaded();
+    return result;
+}
+
+/* --- the end of the program --- */
+
+EXPORT void exit(int status)
+{
+    real_init();
+    lifecycle_ending(TRACE_EXITED, true, status & 0xff);
+    real.exit(status);
+    __builtin_unreachable();
+}
+
+EXPORT void _exit(int status)
+{
+    real_init();
+    lifecycle_ending(TRACE_EXITED, true, status & 0xff);
+    real._exit(status);
+    __builtin_unreachable();
+}
+
+EXPORT void _Exit(int status)
+{
+    real_init();
+    lifecycle_ending(TRACE_EXITED, true, status & 0xff);
+    real._Exit(status);
+    __builtin_unreachable();
+}
+
+EXPORT void quick_exit(int status)
+{
+    real_init();
+    lifecycle_ending(TRACE_EXITED, true, status & 0xff);
+    real.quick_exit(status);
+    __builtin_unreachable();
+}
+
+#define EXEC(call)                                                                                 \
+    do {                                                                                           \
+        real_init();                                                                               \
+        lifecycle_ending(TRACE_EXECED, false, 0);                                                  \
+        int result = call;                                                                         \
+        lifecycle_goes_on();                                                                       \
+        return result;                                                                             \
+    } while (0)
+
+EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
+{
+    EXEC(real.execve(path, arguments, environment));
+}
+
+EXPORT int execv(const char *path, char *const arguments[])
+{
+    EXEC(real.execv(path, arguments));
+}
+
+EXPORT int execvp(const char *file, char *const arguments[])
+{
+    EXEC(real.execvp(file, arguments));
+}
+
+EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
+{
+    EXEC(real.execvpe(file, arguments, environment));
+}
+
+EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
+{
+    EXEC(real.fexecve(fd, arguments, environment));
+}
+
+/* The variadic ones: count, copy to an array on the stack, as libc does. */
+static size_t count_arguments(va_list list)
+{
+    size_t count = 1;
+    while (va_arg(list, char *))
+        count++;
+    return count;
+}
+
+#define COLLECT(first, arguments)                                                                  \
+    va_list list;                                                                                  \
+    va_start(list, first);                                                                         \
+    size_t count = count_arguments(list);                                                          \
+    va_end(list);                                                                                  \
+    char **arguments = __builtin_alloca((count + 1) * sizeof *arguments);                          \
+    va_start(list, first);                                                                         \
+    arguments[0] = (char *)first;                                                                  \
+    for (size_t i = 1; i <= count; i++)                                                            \
+    arguments[i] = va_arg(list, char *)
+
+EXPORT int execl(const char *path, const char *first, ...)
+{
+    COLLECT(first, arguments);
+    va_end(list);
+    EXEC(real.execv(path, arguments));
+}
+
+EXPORT int execlp(const char *file, const char *first, ...)
+{
+    COLLECT(first, arguments);
+    va_end(list);
+    EXEC(real.execvp(file, arguments));
+}
+
+EXPORT int execle(const char *path, const char *first, ...)
+{
+    COLLECT(first, arguments);
+    char **environment = va_arg(list, char **);
+    va_end(list);
+    EXEC(real.execve(path, arguments, environment));
+}
+
+/* Tells a second copy of this library, preloaded behind this one, to stay out of the way. */
+EXPORT void memtrace_marker(void)
+{
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lifecycle.c -- Start, fork, exec, exit: who owns the trace now.
+ *
+ * Started by the first call of the allocation family, or by the constructor (the library is
+ * linked initfirst, so that comes before every other library's), whichever is earlier.
+ *
+ * A forked child is recognised at its first call by the page that the kernel wiped, whatever
+ * made the process. It still has its parent's trace mapped and must not write to it. Many
+ * children only live until exec, so it first just counts, and gets its own trace when it has
+ * done something worth one. The table of live blocks is private memory and came along. */
+#include "lifecycle.h"
+
+#include "arena.h"
+#include "callsite.h"
+#include "clock.h"
+#include "live.h"
+#include "lock.h"
+#include "modules.h"
+#include "options.h"
+#include "real.h"
+#include "rules.h"
+#include "sys.h"
+#include "text.h"
+#include "trace_file.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <signal.h>
+
+enum {
+    WORTH_CALLS = 256,       /* of a forked child's allocations, before it gets its own trace */
+    WORTH_BYTES = 64 * 1024, /* or this many bytes */
+    NESTED_STACK_BYTES = 8 * 1024 * 1024
+};
+
+enum state {
+    STATE_NEW,
+    STATE_STARTING,
+    STATE_READY,
+    STATE_BEFORE_OWN_TRACE,
+    STATE_INERT
+};
+
+static enum state state;
+static struct lock promotion_lock;
+static struct trace_string program_string;
+static struct trace_string executable_string;
+
+/* A forked child's account until it has its own trace. Atomic: it may have threads by then. */
+static struct {
+    struct trace_counters blocks;
+    uint64_t calls[CALL_MAX];
+} before;
+
+extern void *__libc_stack_end;
+
+/* --- start --- */
+
+struct kernel_handover {
+    char **arguments;
+    char **environment;
+    uint64_t vdso;
+    const uint64_t *random;
+    bool is_secure;
+};
+
+/* What the kernel put above the stack: argc, argv, envp, auxv. No getenv: programs replace it. */
+static struct kernel_handover read_handover(void)
+{
+    struct kernel_handover handover = {0};
+    uint64_t *words = __libc_stack_end;
+    uint64_t count = *words;
+    handover.arguments = (char **)(words + 1);
+    handover.environment = handover.arguments + count + 1;
+    char **end = handover.environment;
+    while (*end)
+        end++;
+    const ElfW(auxv_t) *auxv = (const void *)(end + 1);
+    for (; auxv->a_type != AT_NULL; auxv++) {
+        if (auxv->a_type == AT_SYSINFO_EHDR)
+            handover.vdso = auxv->a_un.a_val;
+        else if (auxv->a_type == AT_RANDOM)
+            handover.random = (const uint64_t *)auxv->a_un.a_val;
+        else if (auxv->a_type == AT_SECURE)
+            handover.is_secure = auxv->a_un.a_val != 0;
+    }
+    return handover;
+}
+
+static void name_program(const struct kernel_handover *handover)
+{
+    const char *name = handover->arguments[0] ? handover->arguments[0] : "";
+    char executable[1024];
+    long length = sys(__NR_readlinkat, AT_FDCWD, "/proc/self/exe", executable, sizeof executable);
+    program_string = trace_add_string(name, text_length(name));
+    executable_string = trace_add_string(executable, length > 0 ? (size_t)length : 0);
+    trace.header->program = program_string;
+    trace.header->executable = executable_string;
+}
+
+static const char *error_name(long error)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } names[] = {{EACCES, "permission denied"},
+                 {ENOSPC, "no space left on device"},
+                 {EROFS, "read-only file system"},
+                 {ENOENT, "no such directory"},
+                 {EFBIG, "file size limit"},
+                 {EMFILE, "no free file descriptor"},
+                 {ENOTDIR, "not a directory"},
+                 {EDQUOT, "quota exceeded"},
+                 {ELOOP, "a link stands there"},
+                 {ENOMEM, "no memory"},
+                 {EEXIST, "too many files of this name"},
+                 {ENAMETOOLONG, "name too long"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].number == -error)
+            return names[i].name;
+    return "error";
+}
+
+static bool create_trace(bool is_child)
+{
+    const char *path = "";
+    long result = trace_file_create(is_child, &path);
+    if (result == 0)
+        return true;
+    static char line[4200];
+    struct text text;
+    text_init(&text, line, sizeof line);
+    text_add(&text, path);
+    text_add(&text, ": ");
+    text_add(&text, error_name(result));
+    text_warn("nothing is recorded, cannot write ", line, "");
+    return false;
+}
+
+static bool begin(void)
+{
+    struct kernel_handover handover = read_handover();
+    if (handover.is_secure || real_must_stay_inert())
+        return false;
+    options_read(handover.environment);
+    if (options.is_disabled)
+        return false;
+    clock_init(handover.vdso);
+    if (handover.random)
+        unwind_init(handover.random[0], handover.random[1]);
+    trace_file_set_program(handover.arguments[0] ? text_basename(handover.arguments[0]) : "");
+    if (!thread_init() || !create_trace(false) || !callsite_init())
+        return false;
+    trace_reserve(SECTION_MODULES, sizeof(struct trace_module));
+    trace_publish(SECTION_MODULES);
+    name_program(&handover);
+    return true;
+}
+
+static void start(void)
+{
+    enum state expected = STATE_NEW;
+    if (!__atomic_compare_exchange_n(&state, &expected, STATE_STARTING, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED))
+        return;
+    real_init();
+    __atomic_store_n(&state, begin() ? STATE_READY : STATE_INERT, __ATOMIC_RELEASE);
+}
+
+/* --- fork --- */
+
+static void become_child(void)
+{
+    lock_reset(&trace_lock);
+    lock_reset(&promotion_lock);
+    arena_after_fork();
+    rules_after_fork();
+    thread_after_fork();
+    before.blocks = (struct trace_counters){0};
+    memset(before.calls, 0, sizeof before.calls);
+    thread_raise_generation();
+    state = options.follow_fork ? STATE_BEFORE_OWN_TRACE : STATE_INERT;
+}
+
+static void add_inherited(struct live_block block, void *data)
+{
+    int64_t *total = data;
+    trace.inherited[block.counters].live_count++;
+    trace.inherited[block.counters].live_bytes += (int64_t)block.size_bytes;
+    *total += (int64_t)block.size_bytes;
+}
+
+/* The blocks that are live now, less what this process itself has done at their sites so far, are
+ * the ones it inherited. So far it has only counted, all of it under one site. */
+static void take_inventory(void)
+{
+    struct trace_counters *own = &trace.counters[COUNTERS_BEFORE_OWN_TRACE];
+    struct trace_inherited *inherited = &trace.inherited[COUNTERS_BEFORE_OWN_TRACE];
+    int64_t live_bytes = 0;
+    *own = before.blocks;
+    live_visit(add_inherited, &live_bytes);
+    inherited->live_count -= (int64_t)(own->alloc_count - own->free_count);
+    inherited->live_bytes -= (int64_t)(own->alloc_bytes - own->freed_bytes);
+    trace.header->live_bytes = trace.header->peak_bytes = live_bytes;
+    trace.header->peak_time_ns = trace.header->start_time_ns;
+    trace.header->anomalies[ANOMALY_BEFORE_OWN_TRACE] = own->alloc_count;
+}
+
+static void add_totals(struct trace_thread *totals)
+{
+    totals->alloc_count += before.blocks.alloc_count;
+    totals->alloc_bytes += before.blocks.alloc_bytes;
+    totals->free_count += before.blocks.free_count;
+    totals->freed_bytes += before.blocks.freed_bytes;
+    for (int i = 0; i < CALL_MAX; i++)
+        totals->calls[i] += before.calls[i];
+}
+
+/* The child has done something worth a trace. */
+static void promote(void)
+{
+    uint64_t mask = lock_enter(&promotion_lock);
+    if (state == STATE_BEFORE_OWN_TRACE) {
+        bool is_created = create_trace(true);
+        if (is_created) {
+            callsite_after_fork();
+            modules_after_fork();
+            trace.header->program = program_string;
+            trace.header->executable = executable_string;
+            take_inventory();
+            struct thread *thread = thread_attach();
+            if (thread)
+                add_totals(thread->totals);
+        }
+        __atomic_store_n(&state, is_created ? STATE_READY : STATE_INERT, __ATOMIC_RELEASE);
+    }
+    lock_leave(&promotion_lock, mask);
+}
+
+void lifecycle_count_call(enum trace_call call)
+{
+    __atomic_fetch_add(&before.calls[call], 1, __ATOMIC_RELAXED);
+}
+
+void lifecycle_count_allocated(const void *block, uint64_t size_bytes)
+{
+    bool is_failed;
+    struct live_block old = live_insert(block, size_bytes, COUNTERS_BEFORE_OWN_TRACE, &is_failed);
+    if (old.counters) {
+        __atomic_fetch_add(&before.blocks.free_count, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&before.blocks.freed_bytes, old.size_bytes, __ATOMIC_RELAXED);
+    }
+    uint64_t bytes = __atomic_add_fetch(&before.blocks.alloc_bytes, size_bytes, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&before.blocks.alloc_count, 1, __ATOMIC_RELAXED) >= WORTH_CALLS ||
+        bytes >= WORTH_BYTES)
+        promote();
+}
+
+void lifecycle_count_freed(const void *block)
+{
+    struct live_block taken = block ? live_remove(block) : (struct live_block){0};
+    if (!taken.counters)
+        return;
+    __atomic_fetch_add(&before.blocks.free_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&before.blocks.freed_bytes, taken.size_bytes, __ATOMIC_RELAXED);
+}
+
+/* --- entering --- */
+
+static bool is_on_signal_stack(void)
+{
+    stack_t stack = {0};
+    return sys(__NR_sigaltstack, 0, &stack) == 0 && stack.ss_flags & SS_ONSTACK;
+}
+
+/* The stack grows down, so a call from inside the busy one has a lower sp. One from above it, on
+ * the same stack, comes after a longjmp out of a handler that had interrupted us. */
+static bool is_abandoned(const struct thread *thread, uint64_t sp)
+{
+    return sp > thread->busy_sp && sp - thread->busy_sp < NESTED_STACK_BYTES &&
+           !is_on_signal_stack();
+}
+
+static struct thread *enter_ready(uint64_t sp)
+{
+    struct thread *thread = thread_self;
+    if (!thread)
+        thread = thread_attach();
+    if (!thread) {
+        trace_count_anomaly(ANOMALY_UNTRACKED);
+        return treatment(TREAT_PASS);
+    }
+    if (thread->busy && !is_abandoned(thread, sp))
+        return treatment(TREAT_NESTED);
+    if (thread->busy) {
+        thread->busy = BUSY_NOT;
+        unwinder_forget(&thread->unwinder);
+    }
+    if (thread->generation != *thread_generation)
+        thread_catch_up(thread);
+    return thread;
+}
+
+struct thread *lifecycle_enter(uint64_t sp)
+{
+    if (thread_generation && *thread_generation == 0)
+        become_child();
+    enum state now = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
+    if (unlikely(now == STATE_NEW)) {
+        start();
+        now = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
+    }
+    if (now == STATE_READY)
+        return enter_ready(sp);
+    return treatment(now == STATE_BEFORE_OWN_TRACE ? TREAT_BEFORE_OWN_TRACE : TREAT_PASS);
+}
+
+/* --- end --- */
+
+/* False in children of every kind, vfork's included, which share the memory but not the pid. */
+static bool is_trace_ours(void)
+{
+    return state == STATE_READY && *thread_generation != 0 &&
+           trace.header->pid == (uint32_t)sys(__NR_getpid);
+}
+
+void lifecycle_ending(enum trace_state how, bool is_status_known, int status)
+{
+    if (!is_trace_ours())
+        return;
+    struct trace_header *header = trace.header;
+    header->end_time_ns = header->last_seen_ns = clock_monotonic_ns();
+    if (is_status_known) {
+        header->exit_status = status;
+        header->exit_status_known = 1;
+    }
+    __atomic_store_n(&header->state, how, __ATOMIC_RELEASE);
+}
+
+void lifecycle_goes_on(void)
+{
+    if (!is_trace_ours())
+        return;
+    trace.header->end_time_ns = 0;
+    __atomic_store_n(&trace.header->state, TRACE_RUNNING, __ATOMIC_RELEASE);
+}
+
+void lifecycle_code_may_be_unloaded(void)
+{
+    if (!is_trace_ours())
+        return;
+    uint64_t mask = lock_enter(&trace_lock);
+    bool is_unloaded = modules_drop_unloaded(rules_drop);
+    lock_leave(&trace_lock, mask);
+    if (is_unloaded)
+        thread_code_unloaded();
+}
+
+/* Runs before every other library's constructors, thanks to initfirst. */
+static __attribute__((constructor)) void at_start(void)
+{
+    lifecycle_enter(0);
+}
+
+/* Runs in exit(), before the end; calls that come after it are still recorded. */
+static __attribute__((destructor)) void at_exit(void)
+{
+    if (is_trace_ours() && trace.header->state == TRACE_RUNNING)
+        lifecycle_ending(TRACE_EXITED, false, 0);
+}

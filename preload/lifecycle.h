@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lifecycle.h -- Start, fork, exec, exit: who owns the trace now, and how a call is to be treated.
+ */
+#ifndef MEMTRACE_LIFECYCLE_H
+#define MEMTRACE_LIFECYCLE_H
+
+#include "thread.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a call is treated when it does not belong to an ordinary thread; told apart from a struct
+ * thread pointer by being small. */
+enum treatment {
+    TREAT_PASS,             /* nothing is recorded */
+    TREAT_BEFORE_OWN_TRACE, /* forked child without a trace yet: counts only */
+    TREAT_NESTED,           /* inside another call of the same thread */
+    TREAT_COUNT
+};
+
+static inline bool is_thread(const struct thread *thread)
+{
+    return (uintptr_t)thread >= TREAT_COUNT;
+}
+
+static inline struct thread *treatment(enum treatment how)
+{
+    return (struct thread *)(uintptr_t)how;
+}
+
+/* The calling thread, ready to record, or one of the treatments. Starts everything on first use.
+ * sp is the caller's, to tell a nested call from one after a longjmp out of us. */
+struct thread *lifecycle_enter(uint64_t sp);
+
+/* Counts a call in a forked child without a trace of its own, and its blocks. */
+void lifecycle_count_call(enum trace_call call);
+void lifecycle_count_allocated(const void *block, uint64_t size_bytes);
+void lifecycle_count_freed(const void *block);
+
+/* The program is about to end or to be replaced; nothing if the trace is not this process's. */
+void lifecycle_ending(enum trace_state state, bool is_status_known, int status);
+/* exec failed after all. */
+void lifecycle_goes_on(void);
+
+/* dlclose has returned. */
+void lifecycle_code_may_be_unloaded(void);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* live.h -- The blocks that are live: address to size and counters.
+ *
+ * A side table; the blocks themselves are never touched. One 4-byte word per 16 bytes of address
+ * space that is in use, found through a three-level page map without locks: a block belongs to
+ * the thread that got it from malloc or holds it for free, and the program orders the two. */
+#ifndef MEMTRACE_LIVE_H
+#define MEMTRACE_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIVE_COUNTERS_MAX (1u << 26) /* counters ids are below this */
+
+struct live_block {
+    uint32_t counters; /* index into SECTION_COUNTERS; 0: not a live block */
+    uint64_t size_bytes;
+};
+
+/* Remembers a block. If one was still live at this address, it is returned (its free bypassed
+ * us), else its counters are 0. *ret_failed when the block could not be remembered. */
+struct live_block live_insert(const void *address, uint64_t size_bytes, uint32_t counters,
+                              bool *ret_failed);
+
+/* Forgets a block and returns what was known of it. */
+struct live_block live_remove(const void *address);
+
+/* Calls visit for every live block. Meaningful while no other thread allocates. */
+void live_visit(void (*visit)(struct live_block block, void *data), void *data);
+
+/* Bytes mapped for the table. */
+uint64_t live_table_bytes(void);
+
+#endif

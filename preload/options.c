@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options.c -- MEMTRACE_* from the environment the kernel handed to the program. */
+#include "options.h"
+
+#include "sys.h"
+#include "text.h"
+
+struct options options = {.depth = DEPTH_DEFAULT, .follow_fork = true};
+
+static bool read_output(const char *value)
+{
+    options.output = *value ? value : NULL;
+    return true;
+}
+
+static bool read_depth(const char *value)
+{
+    uint64_t number;
+    if (!text_to_number(value, &number) || number < 1 || number > DEPTH_MAX)
+        return false;
+    options.depth = (uint32_t)number;
+    return true;
+}
+
+static bool read_flag(const char *value, bool *flag)
+{
+    if (!text_equal(value, "0") && !text_equal(value, "1"))
+        return false;
+    *flag = *value == '1';
+    return true;
+}
+
+static bool read_follow_fork(const char *value)
+{
+    return read_flag(value, &options.follow_fork);
+}
+
+static bool read_disable(const char *value)
+{
+    return read_flag(value, &options.is_disabled);
+}
+
+static bool is_warned; /* memtrace run has checked the names already */
+
+static bool read_warned(const char *value)
+{
+    return read_flag(value, &is_warned);
+}
+
+static const struct {
+    const char *name;
+    bool (*read)(const char *value);
+} known[] = {
+    {"OUTPUT=", read_output},   {"DEPTH=", read_depth},   {"FOLLOW_FORK=", read_follow_fork},
+    {"DISABLE=", read_disable}, {"WARNED=", read_warned},
+};
+
+static bool read_one(const char *variable)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const char *value = text_after(variable, known[i].name);
+        if (value)
+            return known[i].read(value);
+    }
+    return false;
+}
+
+void options_read(char **environment)
+{
+    const char *bad = NULL;
+    for (; environment && *environment; environment++) {
+        const char *variable = text_after(*environment, "MEMTRACE_");
+        if (variable && !read_one(variable))
+            bad = *environment;
+    }
+    if (bad && !is_warned)
+        text_warn("unknown option or bad value, ignored: ", bad, "");
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options.h -- MEMTRACE_* from the environment the kernel handed to the program. */
+#ifndef MEMTRACE_OPTIONS_H
+#define MEMTRACE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    DEPTH_DEFAULT = 256,
+    DEPTH_MAX = 4096
+};
+
+struct options {
+    const char *output; /* MEMTRACE_OUTPUT, NULL: PROG.PID.memtrace in the current directory */
+    uint32_t depth;     /* MEMTRACE_DEPTH, frames per stack */
+    bool follow_fork;   /* MEMTRACE_FOLLOW_FORK=0: forked children are not recorded */
+    bool is_disabled;   /* MEMTRACE_DISABLE=1: stay inert */
+};
+
+extern struct options options;
+
+/* Reads environment (an envp array) once; warns of an unknown or malformed MEMTRACE_* on stderr,
+ * one line in all. The strings stay where they are: envp lives as long as the process. */
+void options_read(char **environment);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* real.h -- The next in line: the functions that would be called if we were not here.
+ *
+ * The next malloc is the first one behind us in the loader's search order, whatever it belongs
+ * to: glibc, jemalloc, another preloaded library. */
+#ifndef MEMTRACE_REAL_H
+#define MEMTRACE_REAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct real {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void *(*reallocarray)(void *, size_t, size_t);
+    void (*free)(void *);
+    void (*cfree)(void *);
+    void *(*aligned_alloc)(size_t, size_t);
+    void *(*memalign)(size_t, size_t);
+    int (*posix_memalign)(void **, size_t, size_t);
+    void *(*valloc)(size_t);
+    void *(*pvalloc)(size_t);
+    void (*free_sized)(void *, size_t);
+    void (*free_aligned_sized)(void *, size_t, size_t);
+    int (*dlclose)(void *);
+    void (*exit)(int);
+    void (*_exit)(int);
+    void (*_Exit)(int);
+    void (*quick_exit)(int);
+    int (*execve)(const char *, char *const[], char *const[]);
+    int (*execv)(const char *, char *const[]);
+    int (*execvp)(const char *, char *const[]);
+    int (*execvpe)(const char *, char *const[], char *const[]);
+    int (*fexecve)(int, char *const[], char *const[]);
+};
+
+extern struct real real;
+
+/* Fills real. Idempotent; two threads doing it at once store the same. No allocation, no lock. */
+void real_init(void);
+
+/* True if this library, or another copy of it, comes before us in the search order, or the
+ * program is one that replaces the allocator itself and must not be mixed with (sanitizers). */
+bool real_must_stay_inert(void);
+
+#endif

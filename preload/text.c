@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* text.c -- Bytes and strings without libc. */
+#include "text.h"
+
+#include "sys.h"
+
+/* Without this the compiler would recognise the loops below as what they define. */
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#if defined(__clang__)
+#define NO_IDIOM __attribute__((no_builtin))
+#else
+#define NO_IDIOM
+#endif
+
+NO_IDIOM void *memcpy(void *restrict to, const void *restrict from, size_t size_bytes)
+{
+#if defined(__x86_64__)
+    void *d = to;
+    __asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(size_bytes) : : "memory");
+#else
+    char *d = to;
+    const char *s = from;
+    while (size_bytes--)
+        *d++ = *s++;
+#endif
+    return to;
+}
+
+NO_IDIOM void *memset(void *to, int byte, size_t size_bytes)
+{
+#if defined(__x86_64__)
+    void *d = to;
+    __asm__ volatile("rep stosb" : "+D"(d), "+c"(size_bytes) : "a"(byte) : "memory");
+#else
+    char *d = to;
+    while (size_bytes--)
+        *d++ = (char)byte;
+#endif
+    return to;
+}
+
+NO_IDIOM void *memmove(void *to, const void *from, size_t size_bytes)
+{
+    char *d = to;
+    const char *s = from;
+    if (d < s)
+        return memcpy(to, from, size_bytes);
+    while (size_bytes--)
+        d[size_bytes] = s[size_bytes];
+    return to;
+}
+
+NO_IDIOM int memcmp(const void *a, const void *b, size_t size_bytes)
+{
+    const unsigned char *x = a;
+    const unsigned char *y = b;
+    for (; size_bytes; x++, y++, size_bytes--)
+        if (*x != *y)
+            return *x < *y ? -1 : 1;
+    return 0;
+}
+
+NO_IDIOM size_t text_length(const char *text)
+{
+    size_t length = 0;
+    while (text[length])
+        length++;
+    return length;
+}
+
+bool text_equal(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+const char *text_after(const char *text, const char *prefix)
+{
+    for (; *prefix; text++, prefix++)
+        if (*text != *prefix)
+            return NULL;
+    return text;
+}
+
+const char *text_basename(const char *path)
+{
+    const char *base = path;
+    for (; *path; path++)
+        if (*path == '/' && path[1])
+            base = path + 1;
+    return base;
+}
+
+bool text_to_number(const char *text, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9' || number > (INT64_MAX - 9) / 10)
+            return false;
+        number = number * 10 + (uint64_t)(*text - '0');
+    }
+    *ret_number = number;
+    return true;
+}
+
+void text_init(struct text *text, char *buffer, size_t capacity)
+{
+    *text = (struct text){.bytes = buffer, .capacity = capacity};
+    buffer[0] = 0;
+}
+
+void text_add_bytes(struct text *text, const char *more, size_t size_bytes)
+{
+    size_t room = text->capacity - 1 - text->length;
+    if (size_bytes > room) {
+        size_bytes = room;
+        text->is_cut = true;
+    }
+    memcpy(text->bytes + text->length, more, size_bytes);
+    text->length += size_bytes;
+    text->bytes[text->length] = 0;
+}
+
+void text_add(struct text *text, const char *more)
+{
+    text_add_bytes(text, more, text_length(more));
+}
+
+void text_add_number(struct text *text, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof digits;
+    do {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    text_add_bytes(text, digits + first, sizeof digits - first);
+}
+
+void text_warn(const char *a, const char *b, const char *c)
+{
+    char line[512];
+    struct text text;
+    text_init(&text, line, sizeof line - 1);
+    text_add(&text, "memtrace: ");
+    text_add(&text, a);
+    text_add(&text, b);
+    text_add(&text, c);
+    for (size_t i = 0; i < text.length; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    line[text.length] = '\n';
+    sys(__NR_write, 2, line, text.length + 1);
+}

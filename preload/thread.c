@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* thread.c -- What the recorder keeps for each thread of the program. */
+#include "thread.h"
+
+#include "arena.h"
+#include "clock.h"
+#include "options.h"
+#include "sys.h"
+#include "text.h"
+#include "trace_file.h"
+
+#include <linux/mman.h>
+#include <linux/prctl.h>
+#include <sys/mman.h>
+
+enum {
+    SLACK_TOTAL_BYTES = 64 * 1024, /* what all threads together may hold back, as far as */
+    SLACK_MIN_BYTES = 1024,        /* each may hold back at least this */
+    RECORDS_MAX = 8192,            /* threads shown one by one; older ones are summed up */
+    REAP_MARGIN = 16
+};
+
+__thread struct thread *thread_self;
+uint64_t *thread_generation;
+
+static struct thread *attached;
+static uint32_t attached_count;
+static uint32_t reap_at =
+    REAP_MARGIN;             /* attached threads that make a look for dead ones worth it */
+static struct thread *spare; /* of dead threads */
+static uint64_t code_epoch;
+static bool is_shared; /* more than one thread has been seen */
+static uint64_t last_generation;
+
+bool thread_init(void)
+{
+    long page = sys(__NR_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (sys_failed(page) || sys(__NR_madvise, page, 4096, MADV_WIPEONFORK) != 0)
+        return false;
+    thread_generation = (uint64_t *)page;
+    *thread_generation = ++last_generation;
+    return true;
+}
+
+void thread_raise_generation(void)
+{
+    uint64_t generation = __atomic_add_fetch(&last_generation, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(thread_generation, generation, __ATOMIC_RELEASE);
+}
+
+void thread_code_unloaded(void)
+{
+    __atomic_fetch_add(&code_epoch, 1, __ATOMIC_RELEASE);
+    thread_raise_generation();
+}
+
+bool thread_is_sole(void)
+{
+    return !__atomic_load_n(&is_shared, __ATOMIC_RELAXED);
+}
+
+int64_t thread_slack_bytes(void)
+{
+    uint32_t count = __atomic_load_n(&attached_count, __ATOMIC_RELAXED);
+    int64_t slack = SLACK_TOTAL_BYTES / (count ? count : 1);
+    return slack > SLACK_MIN_BYTES ? slack : SLACK_MIN_BYTES;
+}
+
+/* --- what becomes of dead threads, under trace_lock --- */
+
+static void note_end(struct thread *thread)
+{
+    thread->totals->is_alive = 0;
+    thread->totals->end_time_ns = clock_monotonic_ns();
+}
+
+/* Hands over what the thread held back from the heap's totals. Its own limits do not matter any
+ * more: it is dead. */
+static void retire(struct thread *thread)
+{
+    __atomic_fetch_add(&trace.header->live_bytes, thread->unflushed_bytes, __ATOMIC_RELAXED);
+    note_end(thread);
+    callsite_retire(&thread->sites);
+    thread->next = spare;
+    spare = thread;
+    attached_count--;
+}
+
+static bool is_dead(const struct thread *thread, const void *tls, uint32_t tid, bool ask_kernel)
+{
+    if (thread->tls == tls || thread->tid == tid)
+        return true;
+    return ask_kernel && sys(__NR_tgkill, trace.header->pid, thread->tid, 0) == -ESRCH;
+}
+
+static void reap(const void *tls, uint32_t tid)
+{
+    bool ask_kernel = attached_count >= reap_at;
+    for (struct thread **place = &attached; *place;) {
+        struct thread *thread = *place;
+        if (is_dead(thread, tls, tid, ask_kernel)) {
+            *place = thread->next;
+            retire(thread);
+        } else {
+            place = &thread->next;
+        }
+    }
+    if (ask_kernel)
+        reap_at = attached_count * 2 + REAP_MARGIN;
+}
+
+/* --- records in the trace, under trace_lock --- */
+
+static void fold(const struct trace_thread *from)
+{
+    struct trace_thread *sum = &trace.threads[0];
+    sum->alloc_count += from->alloc_count;
+    sum->alloc_bytes += from->alloc_bytes;
+    sum->free_count += from->free_count;
+    sum->freed_bytes += from->freed_bytes;
+    sum->temporary_count += from->temporary_count;
+    for (int i = 0; i < CALL_MAX; i++)
+        sum->calls[i] += from->calls[i];
+    trace_count_anomaly(ANOMALY_THREADS_FOLDED);
+}
+
+/* The record of a thread that ended, to be used again; round robin, so the oldest go first. */
+static uint32_t recycled_record(void)
+{
+    static uint32_t next;
+    for (uint32_t k = 1; k < trace_count(SECTION_THREADS); k++) {
+        next = next % (trace_count(SECTION_THREADS) - 1) + 1;
+        if (!trace.threads[next].is_alive) {
+            fold(&trace.threads[next]);
+            trace.threads[next] = (struct trace_thread){0};
+            return next;
+        }
+    }
+    return 0;
+}
+
+static uint32_t new_record(void)
+{
+    uint32_t index = trace_count(SECTION_THREADS);
+    if (index >= RECORDS_MAX) {
+        uint32_t recycled = recycled_record();
+        if (recycled)
+            return recycled;
+    }
+    if (trace_reserve(SECTION_THREADS, sizeof(struct trace_thread)) < 0)
+        return recycled_record();
+    return index;
+}
+
+static uint32_t create_record(uint32_t tid)
+{
+    if (trace_count(SECTION_THREADS) == 0)
+        trace_reserve(SECTION_THREADS, sizeof(struct trace_thread));
+    uint32_t index = new_record();
+    if (!index)
+        return 0;
+    struct trace_thread *record = &trace.threads[index];
+    record->tid = tid;
+    record->is_alive = 1;
+    record->start_time_ns = clock_monotonic_ns();
+    sys(__NR_prctl, PR_GET_NAME, record->name);
+    trace_publish(SECTION_THREADS);
+    trace.header->threads_seen++;
+    return index;
+}
+
+/* --- attaching --- */
+
+static struct thread *new_thread(void)
+{
+    struct thread *thread = spare;
+    if (thread) {
+        spare = thread->next;
+    } else {
+        thread = arena_alloc(sizeof *thread + unwinder_bytes(options.depth));
+        if (!thread)
+            return NULL;
+    }
+    *thread = (struct thread){0};
+    unwinder_init(&thread->unwinder, options.depth, thread + 1);
+    return thread;
+}
+
+/* From the second thread on, every thread flushes in small steps, and the peak has a bound. */
+static void note_shared(void)
+{
+    int64_t slack;
+    if (attached_count < 2)
+        return;
+    if (!is_shared) {
+        __atomic_store_n(&is_shared, true, __ATOMIC_RELAXED);
+        thread_raise_generation();
+    }
+    slack = thread_slack_bytes() * attached_count;
+    if ((uint64_t)slack > trace.header->peak_slack_bytes)
+        trace.header->peak_slack_bytes = (uint64_t)slack;
+}
+
+static struct thread *attach(uint32_t tid)
+{
+    reap(&thread_self, tid);
+    struct thread *thread = new_thread();
+    if (!thread)
+        return NULL;
+    thread->tid = tid;
+    thread->tls = &thread_self;
+    thread->index = create_record(tid);
+    if (!thread->index) {
+        thread->next = spare;
+        spare = thread;
+        return NULL;
+    }
+    thread->totals = &trace.threads[thread->index];
+    thread->next = attached;
+    attached = thread;
+    attached_count++;
+    note_shared();
+    return thread;
+}
+
+struct thread *thread_attach(void)
+{
+    uint32_t tid = (uint32_t)sys(__NR_gettid);
+    uint64_t mask = lock_enter(&trace_lock);
+    struct thread *thread = attach(tid);
+    if (thread) {
+        thread->code_epoch = __atomic_load_n(&code_epoch, __ATOMIC_ACQUIRE);
+        thread_self = thread;
+    }
+    lock_leave(&trace_lock, mask);
+    return thread;
+}
+
+void thread_catch_up(struct thread *thread)
+{
+    uint64_t generation = __atomic_load_n(thread_generation, __ATOMIC_ACQUIRE);
+    uint64_t epoch = __atomic_load_n(&code_epoch, __ATOMIC_ACQUIRE);
+    if (thread->code_epoch != epoch) {
+        unwinder_forget(&thread->unwinder);
+        callsite_forget_paths(&thread->sites);
+        thread->code_epoch = epoch;
+    }
+    /* Names are often given after the first allocation; this is cheap and rare. */
+    sys(__NR_prctl, PR_GET_NAME, thread->totals->name);
+    thread->is_sole = thread_is_sole();
+    thread->flush_above = thread->flush_below = 0;
+    thread->generation = generation;
+}
+
+void thread_after_fork(void)
+{
+    thread_self = NULL;
+    attached = NULL;
+    attached_count = 0;
+    reap_at = REAP_MARGIN;
+    is_shared = false;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* thread.h -- What the recorder keeps for each thread of the program.
+ *
+ * Attached at the thread's first call into us. Nobody tells us when a thread ends; that is
+ * noticed when a new one attaches: it has the dead one's TLS or id, or the kernel knows the id no
+ * more. Until then the dead thread's figures simply stay in the trace. */
+#ifndef MEMTRACE_THREAD_H
+#define MEMTRACE_THREAD_H
+
+#include "callsite.h"
+#include "trace_format.h"
+#include "unwind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum busy {
+    BUSY_NOT = 0,
+    BUSY_RECORDING, /* a call during this comes from a signal handler, or from an allocator that
+                       calls its own public functions */
+    BUSY_WRAPPER    /* in a function of libc that calls its siblings (reallocarray → realloc) */
+};
+
+struct thread {
+    uint64_t generation; /* equals *thread_generation, or something has to be looked at first */
+    uint32_t busy;
+    uint32_t index; /* in SECTION_THREADS */
+    struct trace_thread *totals;
+    const void *last_block;   /* the latest block handed out to this thread, if not freed since */
+    const void *busy_block;   /* the block that the current call is giving back */
+    const void *nested_block; /* a block that was recorded inside the current call */
+    uint64_t busy_sp;
+    int64_t unflushed_bytes; /* live bytes since the last flush into the header */
+    int64_t nested_bytes;    /* the same, from signal handlers */
+    int64_t flush_above;
+    int64_t flush_below;
+    uint32_t last_counters; /* of the unwinder's last stack */
+    uint32_t is_sole;       /* no other thread has ever been seen */
+    uint64_t code_epoch;    /* of the last unloading of code this thread has heard of */
+    struct unwinder unwinder;
+    struct callsite_cache sites;
+    /* Under trace_lock: */
+    struct thread *next;
+    const void *tls; /* address of the thread's TLS, reused by glibc for new threads */
+    uint32_t tid;
+};
+
+/* NULL until attached. Plain TLS of this library: lives as long as the thread can run code. */
+extern __thread struct thread *thread_self
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Points into a page that the kernel wipes in forked children (fork, _Fork, raw clone; a vfork
+ * child shares it), so that there it reads 0. Raised to make every thread look up, once. */
+extern uint64_t *thread_generation;
+
+/* Attaches the calling thread. NULL when there is no memory. */
+struct thread *thread_attach(void);
+
+/* To be called by a thread whose generation is not the current one. */
+void thread_catch_up(struct thread *thread);
+
+/* Code was unloaded: all threads drop what they remember by address. */
+void thread_code_unloaded(void);
+
+/* Makes all threads look up. */
+void thread_raise_generation(void);
+
+/* Creates the generation page; false when the kernel refuses. */
+bool thread_init(void);
+
+/* In a forked child: only the caller is left, and it is not attached any more. */
+void thread_after_fork(void);
+
+/* How many live bytes each thread may hold back from the header now. */
+int64_t thread_slack_bytes(void);
+bool thread_is_sole(void);
+
+#endif

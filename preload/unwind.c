@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* unwind.c -- The call stack of this thread, exactly, at the price of a few loads. */
+#include "unwind.h"
+
+#include "loader.h"
+#include "rules.h"
+#include "sys.h"
+#include "unwind_arch.h"
+
+enum {
+    PAGE = 4096,
+    EXTEND_MAX_PAGES = 16384, /* a frame of more than 64 MiB is not believed */
+    GUESS_MAX_BYTES = 1 << 20 /* nor one of more than this without CFI */
+};
+
+static struct path_hash hash_seed = {0x8ebc6af09c88c6e3u, 0x589965cc75374cc3u};
+
+/* --- what may be read --- */
+
+/* Asks the kernel: it copies a signal set from there before it refuses the nonsensical how. */
+static bool is_readable(uint64_t address)
+{
+    enum {
+        NO_SUCH_HOW = 99
+    };
+    return sys(__NR_rt_sigprocmask, NO_SUCH_HOW, address, 0, 8) == -EINVAL;
+}
+
+/* Grows the range page by page up to the one that holds address. */
+static __attribute__((noinline)) bool extend_range(struct stack_range *range, uint64_t address)
+{
+    if (address < range->low || address - range->high > (uint64_t)EXTEND_MAX_PAGES * PAGE)
+        return false;
+    while (range->high <= address) {
+        if (!is_readable(range->high))
+            return false;
+        range->high += PAGE;
+    }
+    return true;
+}
+
+/* Pages between a new, deeper sp and the known range belong to the same stack if all can be read.
+ * If not, another stack lies below this one. */
+static bool extend_down(struct stack_range *range, uint64_t sp)
+{
+    enum {
+        PAGES_MAX = 64
+    };
+    uint64_t page = sp & ~(uint64_t)(PAGE - 1);
+    if (sp >= range->low || range->low - page > (uint64_t)PAGES_MAX * PAGE)
+        return false;
+    for (uint64_t at = page + PAGE; at < range->low; at += PAGE)
+        if (!is_readable(at))
+            return false;
+    range->low = page;
+    return true;
+}
+
+static bool holds(const struct stack_range *range, uint64_t address)
+{
+    return address >= range->low && address < range->high;
+}
+
+/* Makes ranges[0] the one that sp is in. Two are kept, for programs that go to and fro between
+ * a stack and a signal stack or a coroutine. */
+static __attribute__((noinline)) void select_range(struct unwinder *unwinder, uint64_t sp)
+{
+    struct stack_range first = unwinder->ranges[0];
+    if (extend_down(&unwinder->ranges[0], sp))
+        return;
+    unwinder->ranges[0] = unwinder->ranges[1];
+    unwinder->ranges[1] = first;
+    if (holds(&unwinder->ranges[0], sp) || extend_down(&unwinder->ranges[0], sp))
+        return;
+    uint64_t page = sp & ~(uint64_t)(PAGE - 1);
+    unwinder->ranges[0] = (struct stack_range){page, page + PAGE};
+}
+
+static inline bool read_stack(struct unwinder *unwinder, uint64_t address, uint64_t *ret_word)
+{
+    struct stack_range *range = &unwinder->ranges[0];
+    if (unlikely(address & 7))
+        return false;
+    if (unlikely(!holds(range, address)) && !extend_range(range, address))
+        return false;
+    *ret_word = *(const uint64_t *)address;
+    return true;
+}
+
+/* --- one step from a frame to its caller --- */
+
+struct state {
+    uint64_t pc;
+    uint64_t sp;
+    uint64_t fp;
+    uint64_t lr; /* only after a signal frame, and only on CPUs that have it */
+    bool is_exact;
+};
+
+enum step {
+    STEP_CALLER,
+    STEP_SIGNAL, /* to the interrupted frame, maybe on another stack */
+    STEP_END,
+    STEP_CUT
+};
+
+static enum step step_signal(struct unwinder *unwinder, struct state *state)
+{
+    uint64_t context = state->sp + ARCH_UCONTEXT_OFFSET;
+    struct state next = {.is_exact = true};
+    if (!read_stack(unwinder, context + ARCH_SAVED_PC, &next.pc) ||
+        !read_stack(unwinder, context + ARCH_SAVED_SP, &next.sp) ||
+        !read_stack(unwinder, context + ARCH_SAVED_FP, &next.fp) ||
+        !read_stack(unwinder, context + ARCH_SAVED_LR, &next.lr))
+        return STEP_CUT;
+    *state = next;
+    if (!holds(&unwinder->ranges[0], next.sp)) {
+        if (!is_readable(next.sp))
+            return STEP_CUT;
+        select_range(unwinder, next.sp);
+    }
+    return next.pc ? STEP_SIGNAL : STEP_END;
+}
+
+/* What a step read, for the frame it leads to and the one it leaves. */
+struct step_words {
+    struct frame_check ra;
+    uint64_t fp_slot;
+    uint64_t deref_slot;
+    uint64_t deref_value;
+};
+
+static bool find_cfa(struct unwinder *unwinder, const struct state *state, struct rule rule,
+                     struct step_words *words, uint64_t *ret_cfa)
+{
+    uint64_t base = rule.kind == RULE_SP || rule.kind == RULE_DEREF_SP ? state->sp : state->fp;
+    if (unlikely(rule.kind >= RULE_DEREF_SP)) {
+        words->deref_slot = base + (uint64_t)(rule.ra_offset8 * 8);
+        if (!read_stack(unwinder, words->deref_slot, &words->deref_value))
+            return false;
+        base = words->deref_value;
+    }
+    *ret_cfa = base + (uint64_t)(rule.cfa_offset8 * 8);
+    /* Frames grow towards the root; a frame without CFI that is this large is a stray pointer. */
+    return *ret_cfa > state->sp - (state->is_exact ? 1 : 0) &&
+           (!rule.is_guess || *ret_cfa - state->sp < GUESS_MAX_BYTES);
+}
+
+static inline enum step step(struct unwinder *unwinder, struct state *state, struct rule rule,
+                             struct step_words *words)
+{
+    uint64_t cfa;
+    uint64_t raw_pc;
+    uint64_t fp = state->fp;
+    if (unlikely(rule.kind == RULE_END))
+        return STEP_END;
+    if (unlikely(rule.kind == RULE_SIGNAL))
+        return step_signal(unwinder, state);
+    *words = (struct step_words){0};
+    if (unlikely(rule.kind == RULE_UNKNOWN) || !find_cfa(unwinder, state, rule, words, &cfa))
+        return STEP_CUT;
+    if (rule.fp_kind != FP_SAME) {
+        words->fp_slot =
+            (rule.fp_kind == FP_AT_CFA ? cfa : state->fp) + (uint64_t)(rule.fp_offset8 * 8);
+        if (unlikely(!read_stack(unwinder, words->fp_slot, &fp)))
+            return STEP_CUT;
+    }
+    if (ARCH_HAS_LINK_REGISTER && rule.ra_offset8 == RA_IN_REGISTER) {
+        if (!state->is_exact)
+            return STEP_CUT;
+        raw_pc = state->lr;
+    } else {
+        words->ra.slot = cfa + (uint64_t)((rule.kind >= RULE_DEREF_SP ? -1 : rule.ra_offset8) * 8);
+        if (unlikely(!read_stack(unwinder, words->ra.slot, &raw_pc)))
+            return STEP_CUT;
+    }
+    words->ra.value = raw_pc;
+    *state = (struct state){.pc = arch_strip_pc(raw_pc), .sp = cfa, .fp = fp};
+    return likely(state->pc != 0) ? STEP_CALLER : STEP_END;
+}
+
+/* --- the remembered stack --- */
+
+static bool extra_words_hold(const struct frame_check *check, const struct frame_detail *frame)
+{
+    if (check->slot & CHECK_DEREF && *(const uint64_t *)frame->deref_slot != frame->deref_value)
+        return false;
+    return !(check->slot & CHECK_FP) || *(const uint64_t *)frame->fp_slot == frame->fp;
+}
+
+/* Compares from frame `from` towards the root and returns the outermost frame that is still the
+ * remembered one. In this order, every slot's address is implied by words already verified, so
+ * no memory is touched that a walk would not touch. */
+static inline uint32_t verify(const struct unwinder *unwinder, uint32_t from)
+{
+    uint32_t i = from;
+    for (; i > 0; i--) {
+        const struct frame_check *check = &unwinder->checks[i - 1];
+        if (*(const uint64_t *)(check->slot & ~(uint64_t)CHECK_BITS) != check->value)
+            break;
+        if (unlikely(check->slot & CHECK_BITS) &&
+            !extra_words_hold(check, &unwinder->frames[i - 1]))
+            break;
+    }
+    return i;
+}
+
+static inline bool is_same_frame(const struct frame_detail *frame, const struct state *state)
+{
+    return frame->sp == state->sp && frame->pc == state->pc && !state->is_exact &&
+           (!frame->is_fp_live || frame->fp == state->fp);
+}
+
+static struct path_hash hash_step(struct path_hash hash, uint64_t pc)
+{
+    __uint128_t a = (__uint128_t)(hash.a ^ pc) * 0xa0761d6478bd642fu;
+    __uint128_t b = (__uint128_t)(hash.b + pc) * 0xe7037ed1a0b428dbu;
+    return (struct path_hash){(uint64_t)a ^ (uint64_t)(a >> 64) ^ hash.b,
+                              (uint64_t)b ^ (uint64_t)(b >> 64) ^ hash.a};
+}
+
+/* Appends frame `frame` as number i (root is 0), with what depends on the frames rootward. */
+static inline void remember(struct unwinder *unwinder, uint32_t i, const struct frame_detail *fresh,
+                            const struct frame_check *fresh_check)
+{
+    struct frame_detail *frame = &unwinder->frames[i];
+    *frame = *fresh;
+    frame->node = 0;
+    struct path_hash before =
+        i ? frame[-1].hash
+          : (struct path_hash){hash_seed.a + unwinder->root, hash_seed.b ^ unwinder->root};
+    frame->hash = hash_step(before, frame->pc + ((uint64_t)frame->is_exact << 63));
+    frame->is_fp_live = frame->uses_fp || (frame->keeps_fp && i && frame[-1].is_fp_live);
+    unwinder->checks[i] = *fresh_check;
+    /* The words that lead here from the leafward frame; that frame's register is what the live
+     * fp came in unless it was loaded. */
+    if (frame->is_fp_live && frame->fp_slot)
+        unwinder->checks[i].slot |= CHECK_FP;
+    if (frame->deref_slot)
+        unwinder->checks[i].slot |= CHECK_DEREF;
+}
+
+/* The frames 0..kept-1 stay; the fresh ones follow, innermost last. */
+static void take_over(struct unwinder *unwinder, uint32_t kept)
+{
+    uint32_t i = kept;
+    for (uint32_t k = unwinder->fresh_count; k > 0; k--, i++)
+        remember(unwinder, i, &unwinder->fresh[k - 1], &unwinder->fresh_checks[k - 1]);
+    unwinder->count = i;
+}
+
+/* --- the walk --- */
+
+struct walk {
+    struct state state;
+    struct step_words words; /* that led to state; empty at the leaf */
+    int64_t candidate;       /* remembered frames above this one are popped */
+    bool is_reusable;
+};
+
+static inline void push_frame(struct unwinder *unwinder, const struct walk *walk, struct rule rule)
+{
+    uint32_t k = unwinder->fresh_count++;
+    unwinder->fresh[k] = (struct frame_detail){
+        .pc = walk->state.pc,
+        .sp = walk->state.sp,
+        .fp = walk->state.fp,
+        .fp_slot = walk->words.fp_slot,
+        .deref_slot = walk->words.deref_slot,
+        .deref_value = walk->words.deref_value,
+        .is_exact = walk->state.is_exact,
+        .uses_fp = rule.kind == RULE_FP || rule.kind == RULE_DEREF_FP || rule.fp_kind == FP_AT_FP,
+        .keeps_fp = rule.fp_kind == FP_SAME && rule.kind >= RULE_SP && rule.kind <= RULE_DEREF_FP,
+    };
+    unwinder->fresh_checks[k] = walk->words.ra;
+}
+
+/* Pushes the verified remembered frames `through` .. `above` + 1 as if they had been walked, and
+ * leaves the walk at frame `above`. A frame pointer that was not live may have changed unnoticed;
+ * now that the rootward frames are other ones it may matter, so it is read again.
+ * Stops at the depth limit. */
+static void replay(struct unwinder *unwinder, struct walk *walk, uint32_t through, int64_t above)
+{
+    for (int64_t i = through; i > above && unwinder->fresh_count < unwinder->limit; i--) {
+        const struct frame_detail *frame = &unwinder->frames[i];
+        uint32_t k = unwinder->fresh_count++;
+        unwinder->fresh[k] = *frame;
+        unwinder->fresh[k].fp = walk->state.fp;
+        unwinder->fresh[k].fp_slot = walk->words.fp_slot;
+        unwinder->fresh[k].deref_slot = walk->words.deref_slot;
+        unwinder->fresh[k].deref_value = walk->words.deref_value;
+        unwinder->fresh_checks[k] = walk->words.ra;
+        if (i == 0)
+            return;
+        frame--;
+        walk->words = (struct step_words){.ra = unwinder->checks[i - 1],
+                                          .fp_slot = frame->fp_slot,
+                                          .deref_slot = frame->deref_slot,
+                                          .deref_value = frame->deref_value};
+        walk->words.ra.slot &= ~(uint64_t)CHECK_BITS;
+        walk->state.pc = frame->pc;
+        walk->state.sp = frame->sp;
+        if (frame->fp_slot)
+            walk->state.fp = *(const uint64_t *)frame->fp_slot;
+    }
+}
+
+/* Code without CFI was taken to keep a frame-pointer chain. It is believed when it leads to code
+ * of a loaded file, or from generated code to generated code. */
+static __attribute__((noinline)) bool is_believable(uint64_t from, uint64_t to)
+{
+    struct loaded_object object;
+    return loader_find(to, &object) || (to >= PAGE && !loader_find(from, &object));
+}
+
+/* Walks one frame on; false when the walk has ended, and then root says how. */
+static inline bool walk_on(struct unwinder *unwinder, struct walk *walk)
+{
+    uint64_t from = walk->state.pc;
+    struct rule rule = rules_find(from - !walk->state.is_exact);
+    push_frame(unwinder, walk, rule);
+    switch (step(unwinder, &walk->state, rule, &walk->words)) {
+    case STEP_CALLER:
+        if (likely(!rule.is_guess) || is_believable(from, walk->state.pc))
+            return true;
+        unwinder->root = ROOT_CUT;
+        return false;
+    case STEP_SIGNAL:
+        walk->words = (struct step_words){0};
+        walk->candidate = -1;
+        walk->is_reusable = false;
+        return true;
+    case STEP_END:
+        unwinder->root = ROOT_COMPLETE;
+        return false;
+    default:
+        unwinder->root = ROOT_CUT;
+        return false;
+    }
+}
+
+static inline void pop_candidates(const struct unwinder *unwinder, struct walk *walk)
+{
+    while (walk->candidate >= 0 && unwinder->frames[walk->candidate].sp < walk->state.sp)
+        walk->candidate--;
+}
+
+static bool end_too_deep(struct unwinder *unwinder)
+{
+    unwinder->root = ROOT_TOO_DEEP;
+    unwinder->is_reusable = false;
+    take_over(unwinder, 0);
+    return false;
+}
+
+/* The walk has met the remembered stack at walk->candidate. True: all the rest of it holds. */
+static inline bool meet(struct unwinder *unwinder, struct walk *walk)
+{
+    uint32_t met = (uint32_t)walk->candidate;
+    uint32_t outermost = verify(unwinder, met);
+    if (likely(outermost == 0) && met + 1 + unwinder->fresh_count <= unwinder->limit) {
+        take_over(unwinder, met + 1);
+        return true;
+    }
+    replay(unwinder, walk, met, outermost ? (int64_t)outermost : -1);
+    walk->candidate = (int64_t)outermost - 1;
+    return false;
+}
+
+static __attribute__((noinline)) bool walk_stack(struct unwinder *unwinder, struct walk *walk)
+{
+    unwinder->fresh_count = 0;
+    for (;;) {
+        pop_candidates(unwinder, walk);
+        if (walk->candidate >= 0 &&
+            is_same_frame(&unwinder->frames[walk->candidate], &walk->state) && meet(unwinder, walk))
+            return false;
+        if (unlikely(unwinder->fresh_count == unwinder->limit))
+            return end_too_deep(unwinder);
+        if (!walk_on(unwinder, walk))
+            break;
+    }
+    unwinder->is_reusable = walk->is_reusable;
+    take_over(unwinder, 0);
+    return false;
+}
+
+bool unwinder_capture(struct unwinder *unwinder, struct frame_start start)
+{
+    if (unlikely(!holds(&unwinder->ranges[0], start.sp - 8)))
+        select_range(unwinder, start.sp - 8);
+    struct walk walk = {.state = {.pc = start.pc, .sp = start.sp, .fp = start.fp},
+                        .candidate = unwinder->is_reusable ? (int64_t)unwinder->count - 1 : -1,
+                        .is_reusable = true};
+    if (walk.candidate >= 0 && is_same_frame(&unwinder->frames[walk.candidate], &walk.state) &&
+        verify(unwinder, (uint32_t)walk.candidate) == 0)
+        return true;
+    return walk_stack(unwinder, &walk);
+}
+
+size_t unwinder_bytes(uint32_t limit)
+{
+    return (2 * sizeof(struct frame_detail) + 2 * sizeof(struct frame_check)) * (limit + 1ul);
+}
+
+void unwinder_init(struct unwinder *unwinder, uint32_t limit, void *memory)
+{
+    *unwinder = (struct unwinder){.limit = limit};
+    unwinder->frames = memory;
+    unwinder->fresh = unwinder->frames + limit + 1;
+    unwinder->checks = (struct frame_check *)(unwinder->fresh + limit + 1);
+    unwinder->fresh_checks = unwinder->checks + limit + 1;
+}
+
+void unwinder_forget(struct unwinder *unwinder)
+{
+    unwinder->count = 0;
+    unwinder->is_reusable = false;
+    unwinder->ranges[0] = unwinder->ranges[1] = (struct stack_range){0};
+}
+
+void unwind_init(uint64_t seed_a, uint64_t seed_b)
+{
+    hash_seed = (struct path_hash){seed_a, seed_b};
+}

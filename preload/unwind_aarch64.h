@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* unwind_aarch64.h -- Register numbers and frame layout of aarch64 (AAPCS64, DWARF for the Arm
+ * 64-bit architecture). */
+#ifndef MEMTRACE_UNWIND_AARCH64_H
+#define MEMTRACE_UNWIND_AARCH64_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    ARCH_REGISTER_FP = 29,
+    ARCH_REGISTER_SP = 31,
+    ARCH_REGISTER_PC = 32,
+    ARCH_HAS_LINK_REGISTER = 1,
+    /* At the trampoline sp points to struct rt_sigframe: siginfo (128 bytes), then the ucontext,
+     * whose mcontext begins at 176: fault address, x0..x30, sp, pc. */
+    ARCH_UCONTEXT_OFFSET = 128,
+    ARCH_SAVED_FP = 176 + 8 + 29 * 8,
+    ARCH_SAVED_LR = 176 + 8 + 30 * 8,
+    ARCH_SAVED_SP = 176 + 8 + 31 * 8,
+    ARCH_SAVED_PC = 176 + 8 + 32 * 8
+};
+
+/* Removes a pointer authentication code; XPACLRI is a no-op on CPUs without. */
+static inline uint64_t arch_strip_pc(uint64_t pc)
+{
+    register uint64_t x30 __asm__("x30") = pc;
+    __asm__("hint 0x7" : "+r"(x30));
+    return x30;
+}
+
+/* mov x8, #139; svc #0 */
+static inline bool arch_is_signal_trampoline(uint64_t address)
+{
+    const uint32_t *code = (const uint32_t *)address;
+    return (address & 3) == 0 && code[0] == 0xd2801168 && code[1] == 0xd4000001;
+}
+
+/* The frame record of a hook holds the caller's fp; where it lies below the CFA depends on the
+ * compiler: gcc says where the CFA is, clang puts the record right below it. */
+#if defined(__clang__)
+#define ARCH_CFA() ((uint64_t)__builtin_frame_address(0) + 16)
+#else
+#define ARCH_CFA() ((uint64_t)__builtin_dwarf_cfa())
+#endif
+#define FRAME_START_OF_CALLER()                                                                    \
+    ((struct frame_start){.pc = arch_strip_pc((uint64_t)__builtin_return_address(0)),              \
+                          .sp = ARCH_CFA(),                                                        \
+                          .fp = *(const uint64_t *)__builtin_frame_address(0)})
+
+#endif
