@@ -49,7 +49,8 @@ struct counters {
     char magic[8];
     uint64_t pid;
     uint64_t start_time_ns;
-    char program[104]; /* the executable as the kernel was told, zero-terminated */
+    uint64_t is_forked; /* a forked child's own file, which counts from the fork on */
+    char program[96];   /* the executable, zero-terminated */
     uint64_t calls[16];
     uint64_t alloc_count;
     uint64_t alloc_bytes;
@@ -208,7 +209,7 @@ static struct counters *map_counters(unsigned long pid)
     return is_error(p) ? map_private(sizeof(struct counters)) : (struct counters *)p;
 }
 
-static struct counters *create_counters(void)
+static struct counters *create_counters(bool is_forked)
 {
     unsigned long pid = (unsigned long)system_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
     struct counters *counters = map_counters(pid);
@@ -219,6 +220,7 @@ static struct counters *create_counters(void)
         return NULL;
     system_call(SYS_clock_gettime, 1, (long)now, 0, 0, 0, 0);
     counters->pid = pid;
+    counters->is_forked = is_forked;
     counters->start_time_ns = (uint64_t)now[0] * 1000000000u + (uint64_t)now[1];
     length = system_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)counters->program,
                          sizeof counters->program - 1, 0, 0);
@@ -251,6 +253,7 @@ static struct counters *counters_now(void)
 {
     struct counters **page = __atomic_load_n(&owner_page, __ATOMIC_ACQUIRE);
     struct counters *counters, *expected = NULL;
+    const bool is_forked = page != NULL;
 
     if (!page) {
         find_output_pattern();
@@ -259,7 +262,7 @@ static struct counters *counters_now(void)
     counters = __atomic_load_n(page, __ATOMIC_ACQUIRE);
     if (counters)
         return counters;
-    counters = create_counters();
+    counters = create_counters(is_forked);
     if (!counters)
         __builtin_trap();
     if (!__atomic_compare_exchange_n(page, &expected, counters, false, __ATOMIC_ACQ_REL,

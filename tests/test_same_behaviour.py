@@ -23,7 +23,7 @@ RUNS = [
 # Ways in which a preloaded library must fail without anyone noticing but for one line.
 NO_TRACE = {
     "a directory that does not exist": {"MEMTRACE_OUTPUT": "/nonexistent/%n.%p.memtrace"},
-    "a device": {"MEMTRACE_OUTPUT": "/dev/null"},
+    "a file where a directory should be": {"MEMTRACE_OUTPUT": "/dev/null/%n.%p.memtrace"},
     "/proc": {"MEMTRACE_OUTPUT": "/proc/%p.memtrace"},
 }
 
