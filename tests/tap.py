@@ -11,6 +11,7 @@ class Tap:
     def __init__(self):
         self.count = 0
         self.failed = 0
+        self.skipped = 0
 
     def __enter__(self):
         print("TAP version 13", flush=True)
@@ -44,6 +45,7 @@ class Tap:
         return self.ok(got == expected, name, f"got      {got!r}\nexpected {expected!r}\n{why}")
 
     def skip(self, name, why):
+        self.skipped += 1
         self._line("ok", name, f" # SKIP {why}")
 
     def run(self, function, *arguments, name=None):
@@ -51,4 +53,4 @@ class Tap:
         try:
             function(self, *arguments)
         except Exception:  # pylint: disable=broad-except
-            self.ok(False, name or function.__name__, traceback.format_exc())
+            self.ok(False, name or function.__name__, traceback.format_exc(limit=-3))

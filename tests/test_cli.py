@@ -193,4 +193,5 @@ def main():
         tap.equal([path for path in pathlib.Path(tracer.directory).rglob("core*")], [], "no core files")
 
 
-main()
+if __name__ == "__main__":
+    main()

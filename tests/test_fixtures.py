@@ -440,4 +440,5 @@ def main():
             tap.run(getattr(fixtures, name), name=name)
 
 
-main()
+if __name__ == "__main__":
+    main()

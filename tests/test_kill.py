@@ -96,4 +96,5 @@ def main():
             tap.ok(not wrong, name, "\n".join(wrong))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -103,4 +103,5 @@ def main():
         tap.run(check_size, build)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -289,4 +289,5 @@ def main():
             tap.run(lambda _, method=getattr(workloads, name): method(), name=name)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -94,4 +94,5 @@ def main():
         tap.run(check_threads, tracer)
 
 
-main()
+if __name__ == "__main__":
+    main()

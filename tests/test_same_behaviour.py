@@ -68,4 +68,5 @@ def main():
         tap.run(compare_under_tunables, tracer)
 
 
-main()
+if __name__ == "__main__":
+    main()

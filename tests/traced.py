@@ -105,6 +105,8 @@ class Tracer:
     def report(self, trace, *options):
         """The tool's report of a trace as the JSON it printed."""
         path = trace.path if isinstance(trace, TraceFile) else trace
+        if not self.build.tool.exists():
+            raise AssertionError(f"{self.build.tool} has not been built")
         result = execute([str(self.build.tool), "report", "--json", *options, str(path)], {"NO_COLOR": "1"})
         if result.status != 0:
             raise AssertionError(f"memtrace report {path}: status {result.status}: {result.stderr!r}")
