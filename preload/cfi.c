@@ -137,9 +137,9 @@ static uint64_t read_encoded(struct reader *in, unsigned encoding, uint64_t data
 
 static struct reader reader_at(const struct loaded_object *object, uint64_t address)
 {
-    bool is_inside = address >= object->start && address < object->end;
-    return (struct reader){.at = (const uint8_t *)(is_inside ? address : object->end),
-                           .end = (const uint8_t *)object->end,
+    bool is_inside = address >= object->tables_start && address < object->tables_end;
+    return (struct reader){.at = (const uint8_t *)(is_inside ? address : object->tables_end),
+                           .end = (const uint8_t *)object->tables_end,
                            .is_bad = !is_inside};
 }
 

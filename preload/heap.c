@@ -14,6 +14,10 @@
 #include "sys.h"
 #include "trace_file.h"
 
+#ifdef MEMTRACE_CHECK
+#include "../tests/check_unwind.h" /* a build for tests: every stack against libunwind's */
+#endif
+
 enum {
     STAMP_SHARE = 4096 /* a peak higher by less than this part does not get a new time */
 };
@@ -190,6 +194,9 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
     }
     if (!unwinder_capture(&thread->unwinder, start))
         thread->last_counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
+#ifdef MEMTRACE_CHECK
+    check_stack(&thread->unwinder, start);
+#endif
     uint32_t counters = thread->last_counters;
     if (unlikely(counters == COUNTERS_OVERFLOW))
         trace_count_anomaly(ANOMALY_OVERFLOW);

@@ -14,6 +14,7 @@
 #include "callsite.h"
 #include "clock.h"
 #include "live.h"
+#include "loader.h"
 #include "lock.h"
 #include "modules.h"
 #include "options.h"
@@ -62,6 +63,8 @@ struct kernel_handover {
     char **environment;
     uint64_t vdso;
     const uint64_t *random;
+    uint64_t program_headers;
+    uint64_t program_header_count;
     bool is_secure;
 };
 
@@ -82,6 +85,10 @@ static struct kernel_handover read_handover(void)
             handover.vdso = auxv->a_un.a_val;
         else if (auxv->a_type == AT_RANDOM)
             handover.random = (const uint64_t *)auxv->a_un.a_val;
+        else if (auxv->a_type == AT_PHDR)
+            handover.program_headers = auxv->a_un.a_val;
+        else if (auxv->a_type == AT_PHNUM)
+            handover.program_header_count = auxv->a_un.a_val;
         else if (auxv->a_type == AT_SECURE)
             handover.is_secure = auxv->a_un.a_val != 0;
     }
@@ -147,6 +154,7 @@ static bool begin(void)
     if (options.is_disabled)
         return false;
     clock_init(handover.vdso);
+    loader_init(handover.program_headers, handover.program_header_count);
     if (handover.random)
         unwind_init(handover.random[0], handover.random[1]);
     trace_file_set_program(handover.arguments[0] ? text_basename(handover.arguments[0]) : "");

@@ -9,13 +9,19 @@
 struct link_map;
 
 struct loaded_object {
-    uint64_t start; /* of the mapping, end exclusive */
+    uint64_t start; /* of all its segments, end exclusive; there may be holes */
     uint64_t end;
     const struct link_map *link_map;
+    const uint8_t *elf_header;   /* NULL when it is not where it usually is */
     const uint8_t *eh_frame_hdr; /* PT_GNU_EH_FRAME, NULL if the file has none */
+    uint64_t tables_start;       /* of the segment that holds the unwind tables */
+    uint64_t tables_end;
 };
 
-/* False when address belongs to no loaded object, or glibc is older than 2.35. */
+/* The executable's program headers, from the auxiliary vector. Call once at start. */
+void loader_init(uint64_t program_headers, uint64_t count);
+
+/* False when address is no code of a loaded object, or glibc is older than 2.35. */
 bool loader_find(uint64_t address, struct loaded_object *ret_object);
 
 #endif

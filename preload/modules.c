@@ -25,6 +25,7 @@ static struct loaded {
     uint64_t start;
     uint64_t end;
     uint64_t bias;
+    uint64_t code; /* an address in it that the loader answers for */
     const struct link_map *link_map;
     uint32_t module;
 } loaded[LOADED_MAX];
@@ -62,17 +63,13 @@ static void read_notes(const uint8_t *note, uint64_t size_bytes, struct identity
     }
 }
 
-/* The ELF header is at the start of the mapping if the first segment holds it, as linkers do. */
 static void read_build_id(const struct loaded_object *object, uint64_t bias,
                           struct identity *identity)
 {
-    const ElfW(Ehdr) *elf = (const void *)object->start;
-    uint64_t size_bytes = object->end - object->start;
-    if (size_bytes < 4096 || memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 ||
-        elf->e_phentsize != sizeof(ElfW(Phdr)) ||
-        elf->e_phoff + elf->e_phnum * sizeof(ElfW(Phdr)) > 4096)
+    const ElfW(Ehdr) *elf = (const void *)object->elf_header;
+    if (!elf)
         return;
-    const ElfW(Phdr) *segments = (const void *)(object->start + elf->e_phoff);
+    const ElfW(Phdr) *segments = (const void *)(object->elf_header + elf->e_phoff);
     for (unsigned i = 0; i < elf->e_phnum && !identity->build_id_bytes; i++) {
         uint64_t note = bias + segments[i].p_vaddr;
         if (segments[i].p_type == PT_NOTE && note >= object->start && note < object->end &&
@@ -213,6 +210,7 @@ static const struct loaded *enter_loaded(uint64_t address)
     struct loaded entry = {.start = object.start,
                            .end = object.end,
                            .bias = object.link_map->l_addr,
+                           .code = address,
                            .link_map = object.link_map,
                            .module = enter_module(&object)};
     last_found = loaded_count;
@@ -235,7 +233,7 @@ bool modules_drop_unloaded(void (*drop)(uint64_t start, uint64_t end))
     bool is_dropped = false;
     for (uint32_t i = 0; i < loaded_count;) {
         struct loaded_object object;
-        if (loader_find(loaded[i].start, &object) && object.link_map == loaded[i].link_map &&
+        if (loader_find(loaded[i].code, &object) && object.link_map == loaded[i].link_map &&
             object.start == loaded[i].start && object.end == loaded[i].end) {
             i++;
             continue;

@@ -156,6 +156,8 @@ static inline enum step step(struct unwinder *unwinder, struct state *state, str
         return STEP_END;
     if (unlikely(rule.kind == RULE_SIGNAL))
         return step_signal(unwinder, state);
+    if (unlikely(rule.is_guess) && state->fp == 0)
+        return STEP_END; /* the ABI's mark of the outermost frame, as in ld.so's entry code */
     *words = (struct step_words){0};
     if (unlikely(rule.kind == RULE_UNKNOWN) || !find_cfa(unwinder, state, rule, words, &cfa))
         return STEP_CUT;
