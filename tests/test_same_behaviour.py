@@ -49,6 +49,18 @@ def compare_without_trace(tap, tracer, why, environment):
     tap.ok(len(lines) == 1 and lines[0].startswith(b"memtrace:"), f"{why}: one line says so", traced.stderr)
 
 
+def do_not_follow_links(tap, tracer):
+    """A link planted at the trace's path is left alone, and so is the file it leads to."""
+    directory = tracer.new_directory()
+    victim, link = directory / "victim", directory / "planted.memtrace"
+    victim.write_text("precious\n")
+    link.symlink_to(victim)
+    result = tracer.run([tracer.build.program("exact_lines")], environment={"MEMTRACE_OUTPUT": str(link)})
+    tap.equal((result.status, victim.read_text()), (0, "precious\n"), "a planted link is not followed")
+    files = [path for path in directory.iterdir() if path not in (victim, link)]
+    tap.equal([oct(path.stat().st_mode & 0o777) for path in files], ["0o600"] * len(files), "traces are for us only")
+
+
 def compare_under_tunables(tap, tracer):
     """glibc's own checks on: they would find a recorder that touches the blocks."""
     for tunables in ("glibc.malloc.check=3", "glibc.malloc.perturb=85", "glibc.malloc.tcache_count=0"):
@@ -65,6 +77,7 @@ def main():
             tap.run(compare, tracer, arguments, name=" ".join(arguments))
         for why, environment in NO_TRACE.items():
             tap.run(compare_without_trace, tracer, why, environment)
+        tap.run(do_not_follow_links, tracer)
         tap.run(compare_under_tunables, tracer)
 
 

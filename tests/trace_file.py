@@ -93,6 +93,8 @@ class TraceFile:
         self.path = pathlib.Path(path)
         self.layout = Layout()
         self.data = self.path.read_bytes()
+        if len(self.data) < self.layout.structs["trace_header"][1]:
+            raise ValueError(f"{path}: {len(self.data)} bytes are not a trace")
         self.header = self.layout.read("trace_header", self.data)
         if self.header["magic"] != b"memtrace":
             raise ValueError(f"{path}: not a trace")
