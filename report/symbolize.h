@@ -23,33 +23,43 @@ struct symbol_module {
 };
 
 /* One frame. An address has one frame per inlined call plus the enclosing function's.
- * Strings are owned by the symbolizer, are NULL when unknown, and equal strings are equal pointers. */
+ * Strings are owned by the symbolizer, are NULL when unknown, and equal strings are equal pointers.
+ */
 struct symbol_frame {
     const char *function; /* demangled (C++, Rust) */
-    const char *file;     /* as in the debug information, made absolute with the compilation dir */
+    const char *file;     /* as in the debug information, made absolute with the compilation dir,
+                             without "." and ".." */
     uint32_t line;        /* 0: unknown */
     bool inlined;         /* this frame was inlined into the next one */
 };
 
 enum symbol_source {
-    SYMBOLS_UNREAD,   /* nothing asked of this module yet */
-    SYMBOLS_LINES,    /* DWARF lines were found */
-    SYMBOLS_NAMES,    /* no lines, function names from a symbol table */
-    SYMBOLS_NONE,     /* the file holds neither */
-    SYMBOLS_MISSING,  /* the file is gone or unreadable */
-    SYMBOLS_CHANGED,  /* the file is not the one that ran (build-id, or size and time) */
-    SYMBOLS_BROKEN    /* its debug information is broken; names from the symbol table if any */
+    SYMBOLS_UNREAD,  /* nothing asked of this module yet */
+    SYMBOLS_LINES,   /* DWARF lines were found */
+    SYMBOLS_NAMES,   /* no lines, function names from a symbol table */
+    SYMBOLS_NONE,    /* the file holds neither */
+    SYMBOLS_MISSING, /* the file is gone or unreadable */
+    SYMBOLS_CHANGED, /* the file is not the one that ran (build-id, or size and time) */
+    SYMBOLS_BROKEN   /* its debug information is broken; names from the symbol table if any */
+};
+
+struct symbol_options {
+    const char *debug_root; /* NULL: /usr/lib/debug */
+    bool keeps_mangled;     /* leave C++ and Rust names as the linker knows them */
 };
 
 /* modules[0] stands for "no module" and is never opened. Returns NULL when out of memory. */
 struct symbolizer *symbolizer_create(const struct symbol_module *modules, size_t module_count);
+
+/* To be called before the first resolve, if at all. debug_root must stay valid until destroy. */
+void symbolizer_configure(struct symbolizer *symbolizer, const struct symbol_options *options);
 void symbolizer_destroy(struct symbolizer *symbolizer);
 
 /* Asks for an address: offset is relative to the module's load bias (an ELF virtual address) and
  * must already point into the instruction (return address minus one for a call). */
 bool symbolizer_add(struct symbolizer *symbolizer, uint32_t module, uint64_t offset);
 
-/* Reads the modules of all addresses added so far. */
+/* Reads the modules of all addresses added since the last time. */
 void symbolizer_resolve(struct symbolizer *symbolizer);
 
 /* The frames of an address, innermost first; their count is returned, 0 when nothing is known. */

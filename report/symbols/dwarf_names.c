@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* dwarf_names.c -- Follows DW_AT_abstract_origin and DW_AT_specification to a function's name.
+ *
+ * A chain may lead to another unit (LTO) and from there into dwz's supplement. Chains are cut
+ * after a few steps: bad input could make them circular. */
+#include "dwarf_names.h"
+
+#include <stdlib.h>
+
+#define CHAIN_MAX 16
+
+struct name_slot {
+    uint64_t offset;
+    uint32_t object; /* 1 + its number; 0: the slot is free */
+    uint32_t name;
+};
+
+uint32_t send_string(struct sent_strings *strings, const char *text)
+{
+    uint32_t known = strings->pool.count;
+    size_t size = text ? strlen(text) : 0;
+    uint32_t number;
+
+    if (size == 0)
+        return 0;
+    if (size > ANSWER_STRING_MAX)
+        size = ANSWER_STRING_MAX;
+    number = string_pool_add(&strings->pool, text, size);
+    if (number > known)
+        answer_string(strings->writer, text, size);
+    return number;
+}
+
+static struct name_slot *find_slot(const struct dwarf_names *names, uint32_t object,
+                                   uint64_t offset)
+{
+    size_t slot = (size_t)((offset * 0x9e3779b97f4a7c15u) >> 32) & (names->slot_count - 1);
+
+    while (names->slots[slot].object &&
+           (names->slots[slot].object != object + 1 || names->slots[slot].offset != offset))
+        slot = (slot + 1) & (names->slot_count - 1);
+    return &names->slots[slot];
+}
+
+static bool make_room(struct dwarf_names *names)
+{
+    struct dwarf_names larger = *names;
+
+    if (names->count * 2 < names->slot_count)
+        return true;
+    larger.slot_count = names->slot_count ? names->slot_count * 2 : 1024;
+    larger.slots = calloc(larger.slot_count, sizeof(*larger.slots));
+    if (!larger.slots)
+        return false;
+    for (size_t i = 0; i < names->slot_count; i++) {
+        const struct name_slot *old = &names->slots[i];
+
+        if (old->object)
+            *find_slot(&larger, old->object - 1, old->offset) = *old;
+    }
+    free(names->slots);
+    *names = larger;
+    return true;
+}
+
+void dwarf_names_finish(struct dwarf_names *names)
+{
+    free(names->slots);
+    names->slots = NULL;
+    names->slot_count = names->count = 0;
+}
+
+/* The number of the name that the DIE itself carries, the linkage name first; else 0. */
+static uint32_t own_name(struct dwarf_names *names, const struct dwarf_unit *unit, Dwarf_Die die,
+                         bool *ret_is_linkage)
+{
+    const char *text = die_string(unit, die, DW_AT_linkage_name);
+
+    if (!text)
+        text = die_string(unit, die, DW_AT_MIPS_linkage_name);
+    *ret_is_linkage = text != NULL;
+    if (!text)
+        text = die_string(unit, die, DW_AT_name);
+    return send_string(names->strings, text);
+}
+
+static uint32_t name_along_chain(struct dwarf_names *names, const struct dwarf_unit *unit,
+                                 Dwarf_Die die, unsigned steps);
+
+/* The name at the DIE that the given attribute refers to. */
+static uint32_t referred_name(struct dwarf_names *names, const struct dwarf_unit *unit,
+                              Dwarf_Die die, Dwarf_Half attribute, unsigned steps)
+{
+    struct dwarf_unit other = *unit;
+    struct name_slot *slot;
+    uint64_t offset = 0;
+    Dwarf_Die target;
+    Dwarf_Error error = NULL;
+    uint32_t name;
+
+    if (!die_reference(unit->object, die, attribute, &other.object, &offset) || !make_room(names))
+        return 0;
+    slot = find_slot(names, other.object->number, offset);
+    if (slot->object)
+        return slot->name;
+    if (dwarf_offdie_b(other.object->debug, offset, 1, &target, &error) != DW_DLV_OK)
+        return 0;
+    other.is_split = unit->is_split && other.object == unit->object;
+    name = name_along_chain(names, &other, target, steps + 1);
+    dwarf_dealloc_die(target);
+    if (!make_room(names))
+        return name;
+    slot = find_slot(names, other.object->number, offset);
+    if (!slot->object)
+        names->count++;
+    *slot = (struct name_slot){offset, other.object->number + 1, name};
+    return name;
+}
+
+static uint32_t name_along_chain(struct dwarf_names *names, const struct dwarf_unit *unit,
+                                 Dwarf_Die die, unsigned steps)
+{
+    static const Dwarf_Half references[] = {DW_AT_abstract_origin, DW_AT_specification};
+    bool is_linkage = false;
+    uint32_t name = own_name(names, unit, die, &is_linkage);
+
+    for (size_t i = 0; i < 2 && !is_linkage && steps < CHAIN_MAX; i++) {
+        uint32_t referred = referred_name(names, unit, die, references[i], steps);
+
+        /* What is referred to may have the linkage name; a plain one adds nothing to our own. */
+        if (referred)
+            return referred;
+    }
+    return name;
+}
+
+uint32_t dwarf_function_name(struct dwarf_names *names, const struct dwarf_unit *unit,
+                             Dwarf_Die die)
+{
+    return name_along_chain(names, unit, die, 0);
+}

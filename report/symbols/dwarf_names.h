@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* dwarf_names.h -- The names of functions, looked for where DWARF refers to for them. */
+#ifndef MEMTRACE_SYMBOLS_DWARF_NAMES_H
+#define MEMTRACE_SYMBOLS_DWARF_NAMES_H
+
+#include "answers.h"
+#include "dwarf_object.h"
+#include "string_pool.h"
+
+/* Strings on their way to the tool: each text is sent once. */
+struct sent_strings {
+    struct answer_writer *writer;
+    struct string_pool pool; /* its numbers are those of the stream */
+};
+
+uint32_t send_string(struct sent_strings *strings, const char *text);
+
+/* Names already found, by the DIE that has them. */
+struct dwarf_names {
+    struct sent_strings *strings;
+    struct name_slot *slots;
+    size_t slot_count;
+    size_t count;
+    bool supplement_was_missing;
+};
+
+/* The number of the function's name: its linkage name if there is one, anywhere along the DIEs it
+ * refers to, else its plain name, else 0. */
+uint32_t dwarf_function_name(struct dwarf_names *names, const struct dwarf_unit *unit,
+                             Dwarf_Die die);
+void dwarf_names_finish(struct dwarf_names *names);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* module_names.c -- Asks DWARF, then the symbol tables, and says what came of it.
+ *
+ * DWARF and compressed symbol tables are read in sandboxed children, plain symbol tables in here
+ * by code that checks every number: most libraries have no more than that, and a fork for each
+ * would cost more than the reading. */
+#include "module_names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answers.h"
+#include "decompress.h"
+#include "dwarf_units.h"
+#include "sandbox.h"
+#include "symbol_table.h"
+
+/* A child's limits. libdwarf reads some 50 MB a second and more; what it keeps in memory is small
+ * beside the sections, which may be compressed to a fifth. */
+#define CHILD_MEMORY_BYTES ((uint64_t)1 << 30)
+#define CHILD_MEMORY_PER_BYTE 8
+#define CHILD_CPU_SECONDS 3
+#define CHILD_BYTES_PER_CPU_SECOND (4u << 20)
+#define CHILD_OUTPUT_BYTES (64u << 20)
+#define CHILD_OUTPUT_PER_ADDRESS 1024
+
+void module_names_init(struct module_names *names, const struct symbol_module *module,
+                       uint64_t *addresses, size_t address_count, const char *debug_root,
+                       struct string_pool *strings)
+{
+    *names = (struct module_names){
+        .addresses = addresses, .address_count = address_count, .strings = strings};
+    names->answers = calloc(address_count, sizeof(*names->answers));
+    debuginfo_find(&names->info, module, debug_root);
+    names->source = names->info.source;
+    snprintf(names->explanation, sizeof(names->explanation), "%s", names->info.explanation);
+}
+
+void module_names_finish(struct module_names *names)
+{
+    for (size_t i = 0; names->answers && i < names->address_count; i++)
+        free(names->answers[i].frames);
+    free(names->answers);
+    free(names->addresses);
+    if (names->addresses)
+        debuginfo_finish(&names->info);
+    memset(names, 0, sizeof(*names));
+}
+
+/* Child: the DWARF of one module. */
+static bool answer_from_dwarf(int output, void *argument)
+{
+    struct module_names *names = argument;
+    static struct answer_writer writer;
+
+    writer.fd = output;
+    dwarf_answer(&names->info, names->addresses, names->address_count, &writer);
+    return !writer.failed;
+}
+
+/* Child: the symbol table that Fedora leaves in stripped files, xz compressed. */
+static bool answer_from_debugdata(int output, void *argument)
+{
+    struct module_names *names = argument;
+    struct elf_file *file = &names->info.module;
+    const struct elf_section *section = elf_find_section(file, ".gnu_debugdata");
+    static struct answer_writer writer;
+    struct symbol_table table = {0};
+    struct elf_file image;
+
+    writer.fd = output;
+    if (!section || !elf_map(file) ||
+        !elf_open_image(&image, file->path, decompress_xz(elf_section_bytes(file, section))) ||
+        !symbol_table_read(&table, &image))
+        return false;
+    for (size_t i = 0; i < names->address_count; i++) {
+        const char *name = symbol_table_find(&table, names->addresses[i]);
+        struct answer_frame frame = {0};
+
+        if (!name)
+            continue;
+        frame.function = answer_string(&writer, name, strlen(name));
+        answer_frames(&writer, (uint32_t)i, &frame, 1);
+    }
+    answer_flush(&writer);
+    return !writer.failed;
+}
+
+static bool has_symbol_table(const struct elf_file *file)
+{
+    return file->path && elf_find_section(file, ".symtab");
+}
+
+static bool needs_debugdata(const struct debuginfo *info)
+{
+    return !info->dwarf && info->module.path && !has_symbol_table(&info->module) &&
+           !has_symbol_table(&info->debug) && elf_find_section(&info->module, ".gnu_debugdata");
+}
+
+/* False when there is nothing for a child to do. */
+static bool plan_job(struct module_names *names, struct sandbox_job *job)
+{
+    const struct debuginfo *info = &names->info;
+    uint64_t bytes = (info->dwarf ? info->dwarf : &info->module)->size_bytes;
+
+    if (!names->answers || (!info->dwarf && !needs_debugdata(info)))
+        return false;
+    bytes += info->supplement.size_bytes;
+    *job = (struct sandbox_job){
+        .work = info->dwarf ? answer_from_dwarf : answer_from_debugdata,
+        .argument = names,
+        .memory_bytes = CHILD_MEMORY_BYTES + bytes * CHILD_MEMORY_PER_BYTE,
+        .cpu_seconds = CHILD_CPU_SECONDS + (unsigned)(bytes / CHILD_BYTES_PER_CPU_SECOND),
+        .output_bytes_max =
+            CHILD_OUTPUT_BYTES + names->address_count * (size_t)CHILD_OUTPUT_PER_ADDRESS,
+    };
+    return true;
+}
+
+/* What a child wrote, taken over record by record. */
+struct intake {
+    struct module_names *names;
+    uint32_t *strings; /* the child's numbers to ours */
+    size_t string_count;
+    size_t string_capacity;
+    bool notes[NOTE_COUNT];
+    size_t line_count;
+};
+
+static bool take_string(struct intake *intake, struct bytes text)
+{
+    if (intake->string_count == intake->string_capacity) {
+        size_t capacity = intake->string_capacity ? intake->string_capacity * 2 : 256;
+        uint32_t *larger = realloc(intake->strings, capacity * sizeof(*larger));
+
+        if (!larger)
+            return false;
+        intake->strings = larger;
+        intake->string_capacity = capacity;
+    }
+    intake->strings[intake->string_count++] =
+        string_pool_add(intake->names->strings, (const char *)text.data, text.size);
+    return true;
+}
+
+static uint32_t our_string(const struct intake *intake, uint32_t number)
+{
+    return number == 0 || number > intake->string_count ? 0 : intake->strings[number - 1];
+}
+
+static bool take_frames(struct intake *intake, const struct answer_record *record)
+{
+    struct found_frames *answer;
+
+    if (record->address_index >= intake->names->address_count || record->frame_count == 0)
+        return false;
+    answer = &intake->names->answers[record->address_index];
+    if (answer->frames)
+        return false;
+    answer->frames = calloc(record->frame_count, sizeof(*answer->frames));
+    if (!answer->frames)
+        return false;
+    answer->frame_count = (uint32_t)record->frame_count;
+    for (size_t i = 0; i < record->frame_count; i++) {
+        struct answer_frame frame;
+
+        memcpy(&frame, (const char *)record->frames + i * sizeof(frame), sizeof(frame));
+        answer->frames[i] =
+            (struct found_frame){our_string(intake, frame.function), our_string(intake, frame.file),
+                                 frame.line, i + 1 < record->frame_count};
+        intake->line_count += frame.line != 0;
+    }
+    return true;
+}
+
+static void take_answers(struct intake *intake, struct bytes output)
+{
+    struct cursor cursor = cursor_at(output, 0);
+    struct answer_record record;
+    bool goes_on = true;
+
+    while (goes_on && answer_next(&cursor, &record)) {
+        if (record.kind == ANSWER_STRING)
+            goes_on = take_string(intake, record.text);
+        else if (record.kind == ANSWER_FRAMES)
+            goes_on = take_frames(intake, &record);
+        else
+            intake->notes[record.number] = true;
+    }
+}
+
+/* Appends to the explanation, which is one line. */
+static void explain(struct module_names *names, const char *format, const char *text)
+{
+    size_t used = strlen(names->explanation);
+    const char *comma = used ? "; " : "";
+
+    used +=
+        (size_t)snprintf(names->explanation + used, sizeof(names->explanation) - used, "%s", comma);
+    if (used < sizeof(names->explanation))
+        snprintf(names->explanation + used, sizeof(names->explanation) - used, format, text);
+}
+
+static void explain_end(struct module_names *names, const struct sandbox_job *job)
+{
+    const char *path = names->info.dwarf->path;
+    char what[128];
+
+    if (job->end == SANDBOX_DIED && job->signal)
+        snprintf(what, sizeof(what), "its reader died of signal %d", job->signal);
+    else
+        snprintf(what, sizeof(what), "%s",
+                 job->end == SANDBOX_TOO_LONG      ? "reading it takes too long"
+                 : job->end == SANDBOX_NOT_STARTED ? "no process to read it in"
+                                                   : "it makes no sense");
+    explain(names, "the debug information in %s is broken: ", path);
+    names->explanation[strlen(names->explanation) - 1] = 0;
+    strncat(names->explanation, " ", sizeof(names->explanation) - strlen(names->explanation) - 1);
+    strncat(names->explanation, what, sizeof(names->explanation) - strlen(names->explanation) - 1);
+}
+
+static void judge_dwarf(struct module_names *names, const struct intake *intake,
+                        const struct sandbox_job *job)
+{
+    if (job->end != SANDBOX_DONE || !intake->notes[NOTE_COMPLETE]) {
+        names->source = SYMBOLS_BROKEN;
+        explain_end(names, job);
+        return;
+    }
+    if (intake->line_count > 0)
+        names->source = SYMBOLS_LINES;
+    if (intake->notes[NOTE_DAMAGED]) {
+        names->source = intake->line_count > 0 ? SYMBOLS_LINES : SYMBOLS_BROKEN;
+        explain(names, "the debug information in %s is partly broken", names->info.dwarf->path);
+    }
+    if (intake->notes[NOTE_SUPPLEMENT_MISSING])
+        explain(names, "the file named by .gnu_debugaltlink in %s is missing: some names are",
+                names->info.dwarf->path);
+    if (intake->notes[NOTE_SPLIT_MISSING])
+        explain(names, "some .dwo files of %s are missing: inlined calls are not shown",
+                names->info.dwarf->path);
+}
+
+static void take_job(struct module_names *names, struct sandbox_job *job)
+{
+    struct intake intake = {.names = names};
+
+    take_answers(&intake, (struct bytes){job->output, job->output_bytes});
+    if (names->info.dwarf)
+        judge_dwarf(names, &intake, job);
+    free(intake.strings);
+    free(job->output);
+}
+
+static bool lacks_function(const struct found_frames *answer)
+{
+    return answer->frame_count == 0 || answer->frames[answer->frame_count - 1].function == 0;
+}
+
+static void name_function(struct module_names *names, struct found_frames *answer,
+                          const char *function)
+{
+    if (answer->frame_count == 0) {
+        answer->frames = calloc(1, sizeof(*answer->frames));
+        if (!answer->frames)
+            return;
+        answer->frame_count = 1;
+    }
+    answer->frames[answer->frame_count - 1].function =
+        string_pool_add(names->strings, function, strlen(function));
+}
+
+/* Fills in from one file's symbol table what has no function yet; true when all have one. */
+static bool name_from_table(struct module_names *names, const struct elf_file *file)
+{
+    struct symbol_table table;
+    size_t left = 0;
+
+    if (!file->path || !symbol_table_read(&table, file))
+        return false;
+    for (size_t i = 0; i < names->address_count; i++) {
+        const char *function;
+
+        if (!lacks_function(&names->answers[i]))
+            continue;
+        function = symbol_table_find(&table, names->addresses[i]);
+        if (function)
+            name_function(names, &names->answers[i], function);
+        else
+            left++;
+    }
+    symbol_table_finish(&table);
+    return left == 0;
+}
+
+static void name_from_tables(struct module_names *names)
+{
+    bool is_needed = false;
+
+    for (size_t i = 0; i < names->address_count && !is_needed; i++)
+        is_needed = lacks_function(&names->answers[i]);
+    if (is_needed && !name_from_table(names, &names->info.debug))
+        name_from_table(names, &names->info.module);
+}
+
+static void judge_tables(struct module_names *names)
+{
+    const char *path = names->info.module.path ? names->info.module.path : names->info.debug.path;
+    bool has_name = false;
+
+    if (names->source != SYMBOLS_UNREAD || !path)
+        return;
+    for (size_t i = 0; i < names->address_count && !has_name; i++)
+        has_name = names->answers[i].frame_count > 0;
+    names->source = has_name ? SYMBOLS_NAMES : SYMBOLS_NONE;
+    if (!names->info.dwarf)
+        explain(names, "%s has no debug information", path);
+    else
+        explain(names, "%s has no lines for the code in question", names->info.dwarf->path);
+}
+
+void module_names_find(struct module_names *modules, size_t count)
+{
+    struct sandbox_job *jobs = calloc(count, sizeof(*jobs));
+    size_t job_count = 0;
+
+    for (size_t i = 0; jobs && i < count; i++)
+        job_count += plan_job(&modules[i], &jobs[job_count]);
+    if (job_count > 0)
+        sandbox_run(jobs, job_count);
+    for (size_t i = 0; i < job_count; i++)
+        take_job(jobs[i].argument, &jobs[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!modules[i].answers)
+            continue;
+        name_from_tables(&modules[i]);
+        judge_tables(&modules[i]);
+    }
+    free(jobs);
+}
