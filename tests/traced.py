@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -56,11 +57,15 @@ def clean_environment(extra=None):
     return environment
 
 
-def execute(argv, environment=None, stdin=b"", cwd=None, timeout=120):
-    """Runs argv; a hang is an error."""
-    # Closed descriptors and a plain signal mask, as a shell would start it.
+def execute(argv, environment=None, stdin=b"", cwd=None, timeout=120, limits=()):
+    """Runs argv, with resource limits [(RLIMIT_…, value)]; a hang is an error."""
+    def limit():
+        for which, value in limits:
+            resource.setrlimit(which, (value, value))
+
     process = subprocess.run(argv, env=clean_environment(environment), input=stdin, cwd=cwd, timeout=timeout,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                             preexec_fn=limit if limits else None)
     return Result(process.returncode, process.stdout, process.stderr)
 
 
