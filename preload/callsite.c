@@ -326,6 +326,8 @@ static void count_incomplete(const struct unwinder *unwinder)
         trace_count_anomaly(ANOMALY_STACK_TOO_DEEP);
     else if (unwinder->root == ROOT_CUT)
         trace_count_anomaly(ANOMALY_STACK_CUT);
+    if (unwinder->has_guess)
+        trace_count_anomaly(ANOMALY_STACK_GUESSED);
 }
 
 static __attribute__((noinline)) uint32_t new_path(struct callsite_cache *cache,

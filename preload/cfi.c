@@ -758,6 +758,16 @@ static bool run_fde(const struct fde *fde, uint64_t pc, struct row *ret_row)
     return !machine.is_bad;
 }
 
+/* No call returns to the first instruction of a function: that is a return address which somebody
+ * made up for a new stack to begin with, as glibc's makecontext does. */
+static bool is_before_function(const struct loaded_object *object, uint64_t address)
+{
+    struct fde fde;
+    uint64_t fde_address = object->eh_frame_hdr ? find_fde(object, address + 1) : 0;
+    return fde_address && read_fde(object, fde_address, address + 1, &fde) &&
+           fde.start == address + 1;
+}
+
 struct rule cfi_rule(const struct loaded_object *object, uint64_t address)
 {
     struct rule unknown = {.kind = RULE_UNKNOWN};
@@ -765,7 +775,8 @@ struct rule cfi_rule(const struct loaded_object *object, uint64_t address)
     struct fde fde;
     uint64_t fde_address = object->eh_frame_hdr ? find_fde(object, address) : 0;
     if (!fde_address || !read_fde(object, fde_address, address, &fde))
-        return arch_rule_without_cfi(true, address);
+        return is_before_function(object, address) ? (struct rule){.kind = RULE_END}
+                                                   : arch_rule_without_cfi(true, address);
     if (fde.cie.is_signal_frame)
         return (struct rule){.kind = RULE_SIGNAL};
     return run_fde(&fde, address, &row) ? pack(&row) : unknown;

@@ -74,12 +74,14 @@ enum trace_anomaly {
     ANOMALY_OVERFLOW,         /* allocations under <overflow>: no room for another call site */
     ANOMALY_UNTRACKED,        /* blocks whose address could not be remembered (no memory for the
                                  table, or an address not aligned to 8) */
-    ANOMALY_STACK_TOO_DEEP,   /* stacks cut at the depth limit */
-    ANOMALY_STACK_CUT,        /* stacks cut where no rule tells the caller */
+    ANOMALY_STACK_TOO_DEEP,   /* call sites cut at the depth limit */
+    ANOMALY_STACK_CUT,        /* call sites cut where no rule tells the caller */
     ANOMALY_MODULES_LOST,     /* modules that found no room in the table */
     ANOMALY_THREADS_FOLDED,   /* exited threads summed up in thread 0 */
     ANOMALY_BEFORE_OWN_TRACE, /* allocations of a forked child before it got its own trace */
     ANOMALY_GROW_FAILED,      /* times the file could not be grown; last_errno says why */
+    ANOMALY_STACK_GUESSED,    /* call sites with generated code on the stack, which has no unwind
+                                 information: taken to keep a frame pointer */
     ANOMALY_COUNT,
     ANOMALY_MAX = 16
 };

@@ -307,23 +307,47 @@ static void replay(struct unwinder *unwinder, struct walk *walk, uint32_t throug
     }
 }
 
-/* Code without CFI was taken to keep a frame-pointer chain. It is believed when it leads to code
- * of a loaded file, or from generated code to generated code. */
-static __attribute__((noinline)) bool is_believable(uint64_t from, uint64_t to)
+static bool is_return_address(uint64_t address)
 {
     struct loaded_object object;
-    return loader_find(to, &object) || (to >= PAGE && !loader_find(from, &object));
+    return loader_find(address - 8, &object) && address - 8 >= object.start &&
+           address < object.end && arch_follows_call(address);
+}
+
+/* Code without CFI was taken to keep a frame pointer. If in truth fp is still its caller's, then
+ * its own return address lies somewhere between sp and fp. So if nothing there can be one, fp
+ * is its own. Where generated code is (in no file) the words cannot be judged: there the guess
+ * stands if it leads to code, and is counted as one. */
+static __attribute__((noinline)) bool
+is_believable(struct unwinder *unwinder, const struct state *from, const struct state *to)
+{
+    enum {
+        SCAN_MAX_BYTES = 16384
+    };
+    struct loaded_object object;
+    bool is_generated = !loader_find(from->pc - !from->is_exact, &object);
+    unwinder->has_guess |= is_generated;
+    if (is_generated)
+        return to->pc >= PAGE && (is_return_address(to->pc) || !loader_find(to->pc, &object));
+    if (from->fp - from->sp > SCAN_MAX_BYTES || !is_return_address(to->pc))
+        return false;
+    for (uint64_t at = from->sp; at < from->fp; at += 8) {
+        uint64_t word;
+        if (!read_stack(unwinder, at, &word) || is_return_address(word))
+            return false;
+    }
+    return true;
 }
 
 /* Walks one frame on; false when the walk has ended, and then root says how. */
 static inline bool walk_on(struct unwinder *unwinder, struct walk *walk)
 {
-    uint64_t from = walk->state.pc;
-    struct rule rule = rules_find(from - !walk->state.is_exact);
+    const struct state from = walk->state;
+    struct rule rule = rules_find(from.pc - !from.is_exact);
     push_frame(unwinder, walk, rule);
     switch (step(unwinder, &walk->state, rule, &walk->words)) {
     case STEP_CALLER:
-        if (likely(!rule.is_guess) || is_believable(from, walk->state.pc))
+        if (likely(!rule.is_guess) || is_believable(unwinder, &from, &walk->state))
             return true;
         unwinder->root = ROOT_CUT;
         return false;
@@ -372,6 +396,7 @@ static inline bool meet(struct unwinder *unwinder, struct walk *walk)
 static __attribute__((noinline)) bool walk_stack(struct unwinder *unwinder, struct walk *walk)
 {
     unwinder->fresh_count = 0;
+    unwinder->has_guess &= walk->candidate >= 0;
     for (;;) {
         pop_candidates(unwinder, walk);
         if (walk->candidate >= 0 &&

@@ -75,6 +75,7 @@ struct unwinder {
     uint32_t count; /* frames of the last stack; 0 is the root, count - 1 the leaf */
     uint32_t fresh_count;
     enum stack_root root;
+    bool has_guess;   /* generated code on the stack was passed by its frame pointer */
     bool is_reusable; /* the remembered frames may be compared with */
     struct stack_range ranges[2];
     struct frame_check *checks;  /* [limit] */

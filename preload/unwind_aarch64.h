@@ -36,6 +36,13 @@ static inline bool arch_is_signal_trampoline(uint64_t address)
     return (address & 3) == 0 && code[0] == 0xd2801168 && code[1] == 0xd4000001;
 }
 
+/* True if the instruction before address is BL or BLR. */
+static inline bool arch_follows_call(uint64_t address)
+{
+    uint32_t code = (address & 3) == 0 ? ((const uint32_t *)address)[-1] : 0;
+    return (code & 0xfc000000) == 0x94000000 || (code & 0xfffffc1f) == 0xd63f0000;
+}
+
 /* The frame record of a hook holds the caller's fp; where it lies below the CFA depends on the
  * compiler: gcc says where the CFA is, clang puts the record right below it. */
 #if defined(__clang__)

@@ -35,6 +35,19 @@ static inline bool arch_is_signal_trampoline(uint64_t address)
     return true;
 }
 
+/* True if a call instruction can end right before address: E8 rel32, or FF /2 in its forms of two
+ * to seven bytes. The seven bytes before address must be readable. */
+static inline bool arch_follows_call(uint64_t address)
+{
+    const uint8_t *code = (const uint8_t *)address;
+    if (code[-5] == 0xe8)
+        return true;
+    for (int length = 2; length <= 7; length++)
+        if (code[-length] == 0xff && (code[-length + 1] >> 3 & 7) == 2)
+            return true;
+    return false;
+}
+
 /* The state of a hook's caller right after the call returns. The hooks are compiled with a frame
  * pointer, so their own frame is [saved rbp][return address] and the caller's sp lies above. */
 #define FRAME_START_OF_CALLER()                                                                    \
