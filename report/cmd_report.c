@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cmd_report.c -- memtrace report: who allocated how much. */
+#include "annotate.h"
+#include "command.h"
+#include "completeness.h"
+#include "filter.h"
+#include "find.h"
+#include "label.h"
+#include "report_json.h"
+#include "statistics.h"
+#include "summary.h"
+#include "table.h"
+#include "text.h"
+#include "trace.h"
+
+#include <elf.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LIMIT_DEFAULT = 10
+};
+
+enum {
+    OPTION_CUMULATIVE = OPTION_LONG,
+    OPTION_FILTER,
+    OPTION_EXCLUDE,
+    OPTION_ALL_FRAMES,
+    OPTION_LEAKS,
+    OPTION_LINES,
+    OPTION_SYSTEM,
+    OPTION_JSON,
+    OPTION_COLOR,
+    OPTION_MEASURE
+};
+
+static const struct option_row rows[] = {
+    {'g', "group-by", "KIND", "line (default), function, file, module, traceback, thread"},
+    {'s', "sort", "MEASURE", "live (default), peak, total, count, temporary"},
+    {OPTION_MEASURE, "measure", "MEASURE", "the same"},
+    {'n', "limit", "N", "show N of them; 0: all (default: 10, with --json all)"},
+    {OPTION_CUMULATIVE, "cumulative", NULL, "charge every line of a stack, each once"},
+    {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
+    {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
+    {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
+    {OPTION_LEAKS, "leaks", NULL, "what is live, with tracebacks and their source"},
+    {OPTION_LINES, "lines", "WHAT", "the source of a FILE or FUNCTION with figures beside it"},
+    {OPTION_SYSTEM, "system", NULL, "charge libc, libstdc++ and allocator wrappers themselves"},
+    {OPTION_JSON, "json", NULL, "for scripts"},
+    {OPTION_COLOR, "color", "WHEN", "auto (default), always, never"},
+    {'h', "help", NULL, "this text"},
+};
+
+/* What the command line asks for. */
+struct request {
+    struct statistics_query query;
+    struct filters filters;
+    const char *operand; /* the trace, NULL: the newest */
+    const char *lines;
+    uint64_t limit;
+    enum color_when color;
+    bool has_group_by, has_measure, has_limit;
+    bool is_leaks, is_system, is_json, is_help;
+};
+
+/* A trace with everything that is said of it. */
+struct report {
+    const struct request *request;
+    struct trace trace;
+    struct stacks stacks;
+    struct statistics statistics;
+    struct annotation annotation;
+    struct sources sources;
+    char *path;
+};
+
+/* --- the command line --- */
+
+static bool parse_group_by(const char *text, enum group_by *ret_group_by)
+{
+    for (int i = 0; i < GROUP_BY_COUNT; i++) {
+        if (strcmp(text, label_group_by((enum group_by)i)) != 0)
+            continue;
+        *ret_group_by = (enum group_by)i;
+        return true;
+    }
+    return false;
+}
+
+static bool parse_measure(const char *text, enum measure *ret_measure)
+{
+    for (int i = 0; i < MEASURE_COUNT_OF; i++) {
+        if (strcmp(text, label_measure((enum measure)i)) != 0)
+            continue;
+        *ret_measure = (enum measure)i;
+        return true;
+    }
+    return false;
+}
+
+static bool take_filter(struct request *request, const char *pattern, bool is_exclusive)
+{
+    struct error error;
+    if (filters_add(&request->filters, pattern, is_exclusive, &error))
+        return true;
+    command_misuse("%s", error.text);
+    return false;
+}
+
+static bool take_flag(struct request *request, int id)
+{
+    switch (id) {
+    case OPTION_CUMULATIVE:
+        return request->query.is_cumulative = true;
+    case OPTION_ALL_FRAMES:
+        return request->filters.is_all_frames = true;
+    case OPTION_LEAKS:
+        return request->is_leaks = true;
+    case OPTION_SYSTEM:
+        return request->is_system = true;
+    case OPTION_JSON:
+        return request->is_json = true;
+    default:
+        return request->is_help = true;
+    }
+}
+
+static bool take_option(struct request *request, int id, const char *value)
+{
+    bool is_ok = true;
+    switch (id) {
+    case 'g':
+        is_ok = request->has_group_by = parse_group_by(value, &request->query.group_by);
+        break;
+    case 's':
+    case OPTION_MEASURE:
+        is_ok = request->has_measure = parse_measure(value, &request->query.measure);
+        break;
+    case 'n':
+        is_ok = request->has_limit = text_to_number(value, UINT32_MAX, &request->limit);
+        break;
+    case OPTION_FILTER:
+    case OPTION_EXCLUDE:
+        return take_filter(request, value, id == OPTION_EXCLUDE);
+    case OPTION_LINES:
+        request->lines = value;
+        is_ok = *value != 0;
+        break;
+    case OPTION_COLOR:
+        is_ok = terminal_parse_color(value, &request->color);
+        break;
+    default:
+        return take_flag(request, id);
+    }
+    if (!is_ok)
+        command_misuse("bad value: %s (see memtrace help report)", value);
+    return is_ok;
+}
+
+static bool check_request(struct request *request)
+{
+    const struct statistics_query *query = &request->query;
+    if (request->is_leaks && !request->has_group_by)
+        request->query.group_by = GROUP_BY_TRACEBACK;
+    if (query->is_cumulative &&
+        (query->group_by == GROUP_BY_TRACEBACK || query->group_by == GROUP_BY_THREAD))
+        return command_misuse("--cumulative makes no sense with --group-by=%s",
+                              label_group_by(query->group_by)) == STATUS_OK;
+    if (query->group_by == GROUP_BY_THREAD && request->filters.count)
+        return command_misuse(
+                   "patterns do not go with --group-by=thread: figures by thread are not "
+                   "known by line") == STATUS_OK;
+    if (query->group_by == GROUP_BY_THREAD && request->has_measure &&
+        query->measure == MEASURE_PEAK)
+        return command_misuse("what each thread had at the peak is not recorded") == STATUS_OK;
+    if (request->is_leaks && request->has_measure && query->measure != MEASURE_LIVE)
+        return command_misuse("--leaks shows what is live") == STATUS_OK;
+    return true;
+}
+
+static bool parse(struct request *request, int argc, char **argv)
+{
+    struct options options = {rows, sizeof rows / sizeof *rows, stderr, NULL, 0};
+    int id;
+    while ((id = options_next(&options, argc, argv)) != OPTIONS_END)
+        if (id == OPTIONS_BAD || !take_option(request, id, options.value))
+            return false;
+    if (argc - options.next > 1) {
+        command_misuse("one trace at a time: %s", argv[options.next + 1]);
+        return false;
+    }
+    if (options.next < argc)
+        request->operand = argv[options.next];
+    return request->is_help || check_request(request);
+}
+
+/* --- text --- */
+
+static const char *live_word(const struct trace *trace)
+{
+    if (trace->is_running)
+        return "now";
+    return trace->header.state == TRACE_RUNNING ? "at end" : "at exit";
+}
+
+static void print_title(const struct report *report, const struct style *style)
+{
+    char end[128];
+    const struct trace *trace = &report->trace;
+    completeness_describe_end(trace, end, sizeof end);
+    fputs(style->strong, stdout);
+    text_write(stdout, *trace->program ? trace->program : report->path);
+    printf("%s (pid %" PRIu32 ") %s\n", style->plain, trace->header.pid, end);
+#if defined(__x86_64__)
+    const uint32_t machine = EM_X86_64;
+#else
+    const uint32_t machine = EM_AARCH64;
+#endif
+    if (trace->header.machine != machine)
+        printf("  note: recorded on another architecture (ELF machine %" PRIu32 ")\n",
+               trace->header.machine);
+}
+
+static void print_rest(const struct statistics *statistics, uint64_t written)
+{
+    struct figures rest = {0};
+    uint64_t count = 0;
+    for (uint32_t i = (uint32_t)written; i < statistics->count; i++) {
+        if (figures_rank(&statistics->items[i].figures, statistics->measure) == 0)
+            continue;
+        figures_add(&rest, &statistics->items[i].figures);
+        count++;
+    }
+    if (!count)
+        return;
+    printf("%" PRIu64 " more: ", count);
+    table_write_amount(stdout, &rest, statistics->measure);
+    putchar('\n');
+}
+
+static void print_statistics(struct report *report, const struct style *style)
+{
+    static const char *const nouns[GROUP_BY_COUNT] = {"lines",   "functions",   "files",
+                                                      "modules", "call stacks", "threads"};
+    static const char *const measures[MEASURE_COUNT_OF] = {
+        "what is live", "what was live at the peak", "bytes allocated", "allocations",
+        "temporary allocations"};
+    const struct statistics *statistics = &report->statistics;
+    const struct request *request = report->request;
+    struct table table = {
+        .out = stdout,
+        .style = *style,
+        .sources = &report->sources,
+        .limit = request->has_limit ? request->limit : LIMIT_DEFAULT,
+        .with_traceback = request->is_leaks || statistics->group_by == GROUP_BY_TRACEBACK,
+    };
+    printf("\n%s by %s%s:\n", nouns[statistics->group_by], measures[statistics->measure],
+           request->query.is_cumulative ? ", callers included" : "");
+    uint64_t written = table_write(&table, statistics);
+    if (written == 0)
+        puts("nothing");
+    else if (!request->query.is_cumulative)
+        print_rest(statistics, written);
+    summary_write_modules(stdout, statistics, table.limit, "note: ", style);
+}
+
+static void print_text(struct report *report)
+{
+    struct style style = terminal_style(stdout, report->request->color);
+    print_title(report, &style);
+    summary_write_totals(stdout, &report->trace, live_word(&report->trace));
+    summary_write_reasons(stdout, &report->trace, "  ", &style);
+    if (!report->request->lines) {
+        print_statistics(report, &style);
+        return;
+    }
+    putchar('\n');
+    annotation_write(stdout, &report->annotation, &report->sources, &style,
+                     report->trace.header.start_realtime_ns);
+}
+
+/* --- the work --- */
+
+static enum measure default_measure(const struct report *report)
+{
+    uint32_t site_count;
+    struct figures total = trace_total(&report->trace, &site_count);
+    bool is_by_thread = report->request->query.group_by == GROUP_BY_THREAD;
+    if (total.live_count || total.live_bytes || report->request->is_leaks)
+        return MEASURE_LIVE;
+    return is_by_thread ? MEASURE_TOTAL : MEASURE_PEAK;
+}
+
+/* Only stacks that hold something live. */
+static void drop_what_is_freed(struct statistics *statistics)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < statistics->count; i++)
+        if (statistics->items[i].figures.live_count > 0)
+            statistics->items[kept++] = statistics->items[i];
+    statistics->count = kept;
+}
+
+static void drop_other_lines(struct report *report)
+{
+    struct statistics *statistics = &report->statistics;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < statistics->count; i++)
+        if (statistics->items[i].frame != NO_FRAME &&
+            annotation_covers(report->request->lines,
+                              &report->stacks.frames[statistics->items[i].frame]))
+            statistics->items[kept++] = statistics->items[i];
+    statistics->count = kept;
+}
+
+static bool compute(struct report *report, struct error *error)
+{
+    const struct request *request = report->request;
+    struct statistics_query query = request->query;
+    query.filters = &request->filters;
+    if (!request->has_measure)
+        query.measure = default_measure(report);
+    if (!stacks_init(&report->stacks, &report->trace, request->is_system, error) ||
+        !statistics_init(&report->statistics, &report->stacks, &query, error))
+        return false;
+    if (request->is_leaks)
+        drop_what_is_freed(&report->statistics);
+    if (request->lines)
+        drop_other_lines(report);
+    return !request->lines || annotation_init(&report->annotation, &report->stacks, request->lines,
+                                              query.is_cumulative, &request->filters, error);
+}
+
+static bool load(struct report *report, struct error *error)
+{
+    report->path = find_trace(report->request->operand, error);
+    return report->path && trace_open(&report->trace, report->path, error);
+}
+
+static void finish(struct report *report)
+{
+    annotation_finish(&report->annotation);
+    statistics_finish(&report->statistics);
+    sources_finish(&report->sources);
+    stacks_finish(&report->stacks);
+    trace_close(&report->trace);
+    free(report->path);
+}
+
+static int print(struct report *report)
+{
+    const struct request *request = report->request;
+    if (request->is_json) {
+        report_json_write(stdout, &report->statistics, request->limit);
+    } else if (request->lines && report->annotation.count == 0) {
+        struct error error;
+        error_set(&error, "nothing was allocated in %.100s%s", request->lines,
+                  request->query.is_cumulative ? "" : " itself (try --cumulative)");
+        return command_complain(report->path, &error);
+    } else {
+        print_text(report);
+    }
+    return command_flush(STATUS_OK);
+}
+
+static int report_trace(const struct request *request)
+{
+    struct report report = {.request = request};
+    struct error error;
+    int status;
+    if (load(&report, &error) && compute(&report, &error)) {
+        status = print(&report);
+    } else {
+        const char *subject = report.path ? report.path : request->operand;
+        status = command_complain(subject ? subject : "report", &error);
+    }
+    finish(&report);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct request request = {0};
+    int status = STATUS_USAGE;
+    if (parse(&request, argc, argv)) {
+        if (request.is_help)
+            command_print_help(stdout, &command_report);
+        status = request.is_help ? command_flush(STATUS_OK) : report_trace(&request);
+    }
+    filters_finish(&request.filters);
+    return status;
+}
+
+const struct command command_report = {
+    .name = "report",
+    .operands = "[OPTIONS] [TRACE|PID]",
+    .summary = "Who allocated how much. Without a TRACE: the newest one here.",
+    .options = rows,
+    .option_count = sizeof rows / sizeof *rows,
+    .run = run,
+};

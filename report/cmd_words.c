@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cmd_words.c -- What all verbs say in the same way. */
+#include "command.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+int command_complain(const char *subject, const struct error *error)
+{
+    fputs("memtrace: ", stderr);
+    text_write(stderr, subject);
+    fputs(": ", stderr);
+    text_write(stderr, error->text);
+    if (error->offset != ERROR_NO_OFFSET)
+        fprintf(stderr, " (offset %" PRIu64 ")", error->offset);
+    fputc('\n', stderr);
+    return STATUS_BAD_INPUT;
+}
+
+int command_misuse(const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fputs("memtrace: ", stderr);
+    text_write(stderr, text);
+    fputc('\n', stderr);
+    return STATUS_USAGE;
+}
+
+void command_print_help(FILE *out, const struct command *command)
+{
+    fprintf(out, "usage: memtrace %s %s\n\n%s\n", command->name, command->operands,
+            command->summary);
+    if (command->option_count)
+        fputs("\nOptions:\n", out);
+    options_print(out, command->options, command->option_count);
+}
+
+int command_flush(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno != EPIPE)
+        fprintf(stderr, "memtrace: cannot write: %s\n", strerror(errno));
+    return status ? status : STATUS_BAD_INPUT;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* command.h -- A verb of the command line. */
+#ifndef MEMTRACE_COMMAND_H
+#define MEMTRACE_COMMAND_H
+
+#include "error.h"
+#include "options.h"
+
+/* Exit status. run has its own: the program's. */
+enum {
+    STATUS_OK = 0,
+    STATUS_BAD_INPUT = 1,
+    STATUS_USAGE = 2
+};
+
+struct command {
+    const char *name;
+    const char *operands;
+    const char *summary;
+    const struct option_row *options;
+    size_t option_count;
+    int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit status */
+};
+
+extern const struct command command_run;
+extern const struct command command_report;
+extern const struct command command_list;
+
+/* "memtrace: SUBJECT: what (offset N)" on stderr; returns STATUS_BAD_INPUT. */
+int command_complain(const char *subject, const struct error *error);
+/* "memtrace: …" on stderr; returns STATUS_USAGE. */
+int command_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void command_print_help(FILE *out, const struct command *command);
+/* Whether everything written to stdout arrived; complains if not. Returns status or 1. */
+int command_flush(int status);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* completeness.c -- How complete a trace is, in words. */
+#include "completeness.h"
+
+#include "text.h"
+
+#include <elf.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Each takes the number. */
+static const char *const anomaly_words[ANOMALY_COUNT] = {
+    [ANOMALY_UNKNOWN_FREE] = "%s frees of blocks that no recorded call handed out (made before us "
+                             "or by another allocator)",
+    [ANOMALY_REUSED_LIVE] =
+        "%s blocks were handed out again while live: their free bypassed us, and "
+        "is counted as if it had happened then",
+    [ANOMALY_REENTRANT] =
+        "%s calls came from signal handlers that interrupted the recorder: counted "
+        "exactly, but under <signal handler>",
+    [ANOMALY_OVERFLOW] = "%s allocations are under <overflow>: no room for another call site",
+    [ANOMALY_UNTRACKED] =
+        "%s blocks could not be remembered, so their frees are not known: live is too high",
+    [ANOMALY_STACK_TOO_DEEP] = "%s stacks were cut at the depth limit",
+    [ANOMALY_STACK_CUT] = "%s stacks were cut where no rule tells the caller",
+    [ANOMALY_MODULES_LOST] = "%s modules found no room in the table: their code has no names",
+    [ANOMALY_THREADS_FOLDED] = "%s exited threads are summed up in one: figures by thread only",
+    [ANOMALY_BEFORE_OWN_TRACE] = "%s allocations of this forked child came before it had a trace "
+                                 "of its own: counted exactly, "
+                                 "but under <before own trace>",
+    [ANOMALY_GROW_FAILED] = "the trace could not grow %s times",
+};
+
+static void add(struct completeness *completeness, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add(struct completeness *completeness, const char *format, ...)
+{
+    if (completeness->count == REASONS_MAX)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(completeness->reasons[completeness->count++], REASON_BYTES, format, arguments);
+    va_end(arguments);
+}
+
+static void add_errno(struct completeness *completeness, const struct trace *trace)
+{
+    uint32_t number = trace->header.last_errno;
+    if (!number || number > 4095 || !completeness->count)
+        return;
+    char *reason = completeness->reasons[completeness->count - 1];
+    size_t used = strlen(reason);
+    snprintf(reason + used, REASON_BYTES - used, ": %s", strerror((int)number));
+}
+
+static void add_anomaly(struct completeness *completeness, const struct trace *trace, int anomaly)
+{
+    uint64_t number = trace->header.anomalies[anomaly];
+    if (!number)
+        return;
+    struct number_text count = text_count(number);
+    const char *words = anomaly < ANOMALY_COUNT ? anomaly_words[anomaly] : NULL;
+    if (words) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        add(completeness, words, count.text);
+#pragma GCC diagnostic pop
+    } else {
+        add(completeness, "%s events of a kind (%d) this memtrace does not know", count.text,
+            anomaly);
+    }
+    if (anomaly == ANOMALY_GROW_FAILED)
+        add_errno(completeness, trace);
+}
+
+void completeness_init(struct completeness *completeness, const struct trace *trace)
+{
+    completeness->count = 0;
+    if (trace->header.state == TRACE_RUNNING && !trace->is_running)
+        add(completeness, "killed or crashed: figures are up to its last moment");
+    if (trace->header.flags & TRACE_STOPPED) {
+        add(completeness, "recording ended early, for good");
+        add_errno(completeness, trace);
+    }
+    for (int i = 0; i < ANOMALY_MAX; i++)
+        add_anomaly(completeness, trace, i);
+}
+
+const char *completeness_state(const struct trace *trace)
+{
+    switch (trace->header.state) {
+    case TRACE_EXITED:
+        return "exited";
+    case TRACE_EXECED:
+        return "execed";
+    default:
+        return trace->is_running ? "running" : "killed";
+    }
+}
+
+void completeness_describe_end(const struct trace *trace, char *buffer, size_t buffer_bytes)
+{
+    struct number_text duration = text_duration(trace_duration_ns(trace));
+    if (trace->header.state == TRACE_EXITED && trace->header.exit_status_known)
+        snprintf(buffer, buffer_bytes, "exited %" PRId32 " after %s", trace->header.exit_status,
+                 duration.text);
+    else if (trace->header.state == TRACE_EXITED)
+        snprintf(buffer, buffer_bytes, "exited after %s", duration.text);
+    else if (trace->header.state == TRACE_EXECED)
+        snprintf(buffer, buffer_bytes, "became another program after %s", duration.text);
+    else if (trace->is_running)
+        snprintf(buffer, buffer_bytes, "still running, for %s so far", duration.text);
+    else
+        snprintf(buffer, buffer_bytes, "killed or crashed, last seen after %s", duration.text);
+}
+
+void completeness_describe_peak(const struct trace *trace, char *buffer, size_t buffer_bytes)
+{
+    buffer[0] = 0;
+    if (!trace->is_peak_settled)
+        snprintf(buffer, buffer_bytes,
+                 "new peaks came while the trace was read: figures at peak are a mixture of them");
+    else if (trace->header.peak_slack_bytes)
+        snprintf(buffer, buffer_bytes, "threads ran at once: figures at peak are off by at most %s",
+                 text_size((double)trace->header.peak_slack_bytes).text);
+}

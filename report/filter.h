@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* filter.h -- Which stacks to keep: tracemalloc's inclusive and exclusive patterns.
+ *
+ * A stack is kept if there are no inclusive filters or any of them matches, and no exclusive one
+ * does. A filter looks at the charged frame, or with is_all_frames at every frame of the stack. */
+#ifndef MEMTRACE_FILTER_H
+#define MEMTRACE_FILTER_H
+
+#include "stacks.h"
+
+enum {
+    FILTERS_MAX = 64
+};
+
+enum filter_subject {
+    FILTER_FILE,
+    FILTER_FUNCTION,
+    FILTER_MODULE
+};
+
+struct filter {
+    enum filter_subject subject;
+    char *pattern; /* of fnmatch; * matches slashes too */
+    uint32_t line; /* 0: any */
+    bool is_exclusive;
+};
+
+struct filters {
+    struct filter filters[FILTERS_MAX];
+    size_t count;
+    bool is_all_frames;
+};
+
+/* text is PATTERN or file:PATTERN[:LINE], function:PATTERN, module:PATTERN. */
+bool filters_add(struct filters *filters, const char *text, bool is_exclusive, struct error *error);
+void filters_finish(struct filters *filters);
+bool filters_keep(const struct filters *filters, const struct stacks *stacks, uint32_t node);
+
+#endif

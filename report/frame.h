@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* frame.h -- One frame of a call stack, with names: a function that was running, inlined or not. */
+#ifndef MEMTRACE_FRAME_H
+#define MEMTRACE_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct frame {
+    const char *function; /* NULL: unknown; equal strings are equal pointers */
+    const char *file;     /* NULL: unknown; the same */
+    const char *module;   /* path, "" if none; the same */
+    uint64_t offset;      /* of the call itself: an ELF virtual address */
+    uint32_t line;        /* 0: unknown */
+    uint32_t module_index;
+    bool is_inlined;
+    bool is_special; /* stands for something other than code: function names it */
+    bool is_runtime; /* skipped when somebody's own line is looked for */
+};
+
+/* In place of the index of a frame. */
+#define NO_FRAME UINT32_MAX
+
+#endif

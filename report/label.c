@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* label.c -- What frames and groups are called. */
+#include "label.h"
+
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KEY_FRAMES_MAX = 4100
+};
+
+static char *format_address(const struct frame *frame)
+{
+    char *text = NULL;
+    const char *module = frame->module[0] ? text_basename(frame->module) : "<no module>";
+    return asprintf(&text, "%s+0x%" PRIx64, module, frame->offset) < 0 ? NULL : text;
+}
+
+static const char *path_label(const char *path, enum label_style style)
+{
+    return style == LABEL_SHORT ? text_short_path(path) : path;
+}
+
+char *label_line(const struct frame *frame, enum label_style style)
+{
+    char *text = NULL;
+    if (frame->is_special)
+        return strdup(frame->function);
+    if (!frame->file)
+        return format_address(frame);
+    if (asprintf(&text, "%s:%" PRIu32, path_label(frame->file, style), frame->line) < 0)
+        return NULL;
+    return text;
+}
+
+char *label_function(const struct frame *frame)
+{
+    return frame->function ? strdup(frame->function) : format_address(frame);
+}
+
+char *label_short_function(const struct frame *frame)
+{
+    char name[512];
+    if (!frame->function || frame->is_special)
+        return label_function(frame);
+    return strdup(text_short_function(frame->function, name, sizeof name));
+}
+
+/* With its debug symbols at hand, libc calls strdup __GI___strdup. */
+char *label_via(const struct frame *frame)
+{
+    char name[512];
+    if (!frame->function || frame->is_special)
+        return label_function(frame);
+    const char *text = text_short_function(frame->function, name, sizeof name);
+    if (text_starts_with(text, "__GI_"))
+        text += 5;
+    if (text_starts_with(text, "__") && text[2] &&
+        text_starts_with(text_basename(frame->module), "libc.so"))
+        text += 2;
+    return strdup(text);
+}
+
+static char *label_file(const struct frame *frame, enum label_style style)
+{
+    if (frame->is_special)
+        return strdup(frame->function);
+    if (frame->file)
+        return strdup(path_label(frame->file, style));
+    return strdup(frame->module[0] ? frame->module : "<no module>");
+}
+
+static char *label_module(const struct frame *frame, enum label_style style)
+{
+    if (frame->is_special)
+        return strdup(frame->function);
+    return strdup(frame->module[0] ? path_label(frame->module, style) : "<no module>");
+}
+
+/* Innermost first. */
+static char *label_stack(const struct stacks *stacks, uint32_t node, enum label_style style)
+{
+    char *text = NULL;
+    size_t text_bytes = 0;
+    uint32_t *frames = malloc(KEY_FRAMES_MAX * sizeof *frames);
+    FILE *out = frames ? open_memstream(&text, &text_bytes) : NULL;
+    if (out) {
+        size_t count = stack_visible(stacks, node, frames, KEY_FRAMES_MAX);
+        for (size_t i = 0; i < count; i++) {
+            char *line = label_line(&stacks->frames[frames[i]], style);
+            fprintf(out, "%s%s", i ? " < " : "", line ? line : "?");
+            free(line);
+        }
+        if (fclose(out) != 0) {
+            free(text);
+            text = NULL;
+        }
+    }
+    free(frames);
+    return text;
+}
+
+static char *label_thread(const struct trace *trace, uint32_t thread)
+{
+    const struct trace_thread *details = &trace->threads[thread];
+    char *text = NULL;
+    int length = (int)strnlen(details->name, sizeof details->name);
+    if (thread == 0)
+        return strdup("<exited threads>");
+    if (asprintf(&text, "%.*s (%" PRIu32 ")", length, details->name, details->tid) < 0)
+        return NULL;
+    return text;
+}
+
+char *label_group(const struct statistics *statistics, const struct statistic *item,
+                  enum label_style style)
+{
+    const struct stacks *stacks = statistics->stacks;
+    switch (statistics->group_by) {
+    case GROUP_BY_FUNCTION:
+        return label_function(&stacks->frames[item->frame]);
+    case GROUP_BY_FILE:
+        return label_file(&stacks->frames[item->frame], style);
+    case GROUP_BY_MODULE:
+        return label_module(&stacks->frames[item->frame], style);
+    case GROUP_BY_TRACEBACK:
+        return style == LABEL_FULL ? label_stack(stacks, item->node, style)
+                                   : label_line(&stacks->frames[item->frame], style);
+    case GROUP_BY_THREAD:
+        return label_thread(stacks->trace, item->thread);
+    default:
+        return label_line(&stacks->frames[item->frame], style);
+    }
+}
+
+const char *label_group_by(enum group_by group_by)
+{
+    static const char *const words[GROUP_BY_COUNT] = {"line",   "function",  "file",
+                                                      "module", "traceback", "thread"};
+    return words[group_by];
+}
+
+const char *label_measure(enum measure measure)
+{
+    static const char *const words[MEASURE_COUNT_OF] = {"live", "peak", "total", "count",
+                                                        "temporary"};
+    return words[measure];
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* process.c -- What /proc says of processes that write traces. */
+#include "process.h"
+
+#include "../preload/trace_format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One line of /proc/PID/maps. */
+struct mapping {
+    char *path;
+    uint64_t inode;
+    bool is_shared;
+};
+
+static FILE *open_maps(uint32_t pid)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/proc/%" PRIu32 "/maps", pid);
+    return fopen(name, "re");
+}
+
+/* The kernel writes a newline in a path as \012. */
+static void unescape(char *path)
+{
+    char *to = path;
+    for (; *path; to++) {
+        bool is_newline = strncmp(path, "\\012", 4) == 0;
+        *to = is_newline ? '\n' : *path;
+        path += is_newline ? 4 : 1;
+    }
+    *to = 0;
+}
+
+/* Reads the next line that maps a file; mapping->path points into *line. */
+static bool next_mapping(FILE *maps, char **line, size_t *line_bytes, struct mapping *mapping)
+{
+    ssize_t length;
+    while ((length = getline(line, line_bytes, maps)) > 0) {
+        char permissions[5];
+        int path_at = 0;
+        if ((*line)[length - 1] == '\n')
+            (*line)[length - 1] = 0;
+        if (sscanf(*line, "%*s %4s %*s %*s %" SCNu64 " %n", permissions, &mapping->inode,
+                   &path_at) != 2 ||
+            (*line)[path_at] != '/')
+            continue;
+        mapping->path = *line + path_at;
+        mapping->is_shared = permissions[3] == 's';
+        unescape(mapping->path);
+        return true;
+    }
+    return false;
+}
+
+static bool exists(uint32_t pid)
+{
+    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+}
+
+static bool own_path(int fd, char *path, size_t path_bytes)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(name, path, path_bytes - 1);
+    if (length < 0)
+        return false;
+    path[length] = 0;
+    return true;
+}
+
+bool process_has_mapped(uint32_t pid, int fd)
+{
+    struct stat status;
+    char path[4200];
+    if (pid == 0 || pid > INT32_MAX || !exists(pid) || fstat(fd, &status) != 0)
+        return false;
+    FILE *maps = open_maps(pid);
+    if (!maps)
+        return errno == EACCES || errno == EPERM;
+    bool has_path = own_path(fd, path, sizeof path);
+    char *line = NULL;
+    size_t line_bytes = 0;
+    bool is_mapped = false;
+    struct mapping mapping;
+    /* On stacked file systems the numbers of maps and stat may differ: the path will do as well. */
+    while (!is_mapped && next_mapping(maps, &line, &line_bytes, &mapping))
+        is_mapped = mapping.is_shared && (mapping.inode == status.st_ino ||
+                                          (has_path && strcmp(mapping.path, path) == 0));
+    free(line);
+    fclose(maps);
+    return is_mapped;
+}
+
+/* --- a trace by its process --- */
+
+/* 2: the trace of this process, 1: the trace of another one, its parent perhaps, 0: not a trace. */
+static int rate_file(const char *path, uint32_t pid)
+{
+    struct trace_header header;
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return 0;
+    bool is_trace = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                    pread(fd, &header, sizeof header, 0) == sizeof header &&
+                    memcmp(header.magic, TRACE_MAGIC, sizeof header.magic) == 0;
+    close(fd);
+    return is_trace ? 1 + (header.pid == pid) : 0;
+}
+
+/* A process in a container names its files as it sees them. */
+static char *readable_path(uint32_t pid, const char *path)
+{
+    char *inside = NULL;
+    if (access(path, R_OK) == 0)
+        return strdup(path);
+    if (asprintf(&inside, "/proc/%" PRIu32 "/root%s", pid, path) < 0)
+        return NULL;
+    return inside;
+}
+
+static char *best_mapped_trace(FILE *maps, uint32_t pid)
+{
+    char *best = NULL;
+    int best_rating = 0;
+    char *line = NULL;
+    size_t line_bytes = 0;
+    struct mapping mapping;
+    while (best_rating < 2 && next_mapping(maps, &line, &line_bytes, &mapping)) {
+        char *path = mapping.is_shared ? readable_path(pid, mapping.path) : NULL;
+        int rating = path ? rate_file(path, pid) : 0;
+        if (rating > best_rating) {
+            free(best);
+            best = path;
+            best_rating = rating;
+        } else {
+            free(path);
+        }
+    }
+    free(line);
+    return best;
+}
+
+char *process_find_trace(uint32_t pid, struct error *error)
+{
+    if (pid == 0 || pid > INT32_MAX || !exists(pid)) {
+        error_set(error, "no such process, and no such file");
+        return NULL;
+    }
+    FILE *maps = open_maps(pid);
+    if (!maps) {
+        error_set(error, "cannot look into the process: %s", strerror(errno));
+        return NULL;
+    }
+    char *path = best_mapped_trace(maps, pid);
+    fclose(maps);
+    if (!path)
+        error_set(error, "the process writes no trace: it was not started under memtrace");
+    return path;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* report_json.c -- The report as JSON; its names are fixed in the design. */
+#include "report_json.h"
+
+#include "completeness.h"
+#include "json.h"
+#include "label.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void write_calls(struct json *json, const struct trace *trace)
+{
+    static const char *const names[] = TRACE_CALL_NAMES;
+    json_name(json, "calls");
+    json_open_object(json);
+    for (int call = 0; call < CALL_COUNT; call++) {
+        uint64_t count = 0;
+        for (uint32_t i = 0; i < trace->thread_count; i++)
+            count += trace->threads[i].calls[call];
+        json_member_unsigned(json, names[call], count);
+    }
+    json_close_object(json);
+}
+
+static void write_figures(struct json *json, const struct figures *figures)
+{
+    json_member_unsigned(json, "alloc_count", figures->alloc_count);
+    json_member_unsigned(json, "alloc_bytes", figures->alloc_bytes);
+    json_member_unsigned(json, "free_count", figures->free_count);
+    json_member_unsigned(json, "freed_bytes", figures->freed_bytes);
+    json_member_signed(json, "live_count", figures->live_count);
+    json_member_signed(json, "live_bytes", figures->live_bytes);
+}
+
+static void write_totals(struct json *json, const struct trace *trace)
+{
+    uint32_t site_count;
+    struct figures total = trace_total(trace, &site_count);
+    json_name(json, "totals");
+    json_open_object(json);
+    write_figures(json, &total);
+    json_member_signed(json, "peak_bytes", total.peak_bytes);
+    json_member_signed(json, "peak_count", total.peak_count);
+    json_member_unsigned(json, "peak_time_ns", trace_peak_time_ns(trace));
+    json_member_unsigned(json, "peak_slack_bytes", trace->header.peak_slack_bytes);
+    json_member_unsigned(json, "temporary_count", total.temporary_count);
+    json_member_unsigned(json, "sites", site_count);
+    json_member_unsigned(json, "threads", trace->header.threads_seen);
+    write_calls(json, trace);
+    json_close_object(json);
+}
+
+static void write_completeness(struct json *json, const struct trace *trace)
+{
+    struct completeness completeness;
+    completeness_init(&completeness, trace);
+    json_member_string(json, "state", completeness_state(trace));
+    if (trace->header.exit_status_known)
+        json_member_signed(json, "exit_status", trace->header.exit_status);
+    json_member_bool(json, "complete", completeness.count == 0);
+    json_name(json, "incomplete_because");
+    json_open_array(json);
+    for (size_t i = 0; i < completeness.count; i++)
+        json_string(json, completeness.reasons[i]);
+    json_close_array(json);
+}
+
+static void write_frame(struct json *json, const struct frame *frame)
+{
+    if (frame->file) {
+        json_member_string(json, "file", frame->file);
+        json_member_unsigned(json, "line", frame->line);
+    }
+    if (frame->function)
+        json_member_string(json, "function", frame->function);
+    if (frame->is_special)
+        return;
+    json_member_string(json, "module", frame->module);
+    json_member_unsigned(json, "offset", frame->offset);
+}
+
+static void write_traceback(struct json *json, const struct stacks *stacks, uint32_t node)
+{
+    uint32_t *frames = malloc(STACK_NODES_MAX * sizeof *frames);
+    size_t count = frames ? stack_visible(stacks, node, frames, STACK_NODES_MAX) : 0;
+    json_name(json, "traceback");
+    json_open_array(json);
+    for (size_t i = 0; i < count; i++) {
+        const struct frame *frame = &stacks->frames[frames[i]];
+        json_open_object(json);
+        write_frame(json, frame);
+        json_member_bool(json, "inlined", frame->is_inlined);
+        json_close_object(json);
+    }
+    json_close_array(json);
+    free(frames);
+}
+
+static void write_thread(struct json *json, const struct trace_thread *thread)
+{
+    char name[sizeof thread->name + 1] = "";
+    memcpy(name, thread->name, sizeof thread->name);
+    json_member_unsigned(json, "tid", thread->tid);
+    json_member_string(json, "name", name);
+}
+
+/* What the members of a group have in common. */
+static void write_subject(struct json *json, const struct statistics *statistics,
+                          const struct statistic *item)
+{
+    const struct stacks *stacks = statistics->stacks;
+    if (statistics->group_by == GROUP_BY_THREAD) {
+        write_thread(json, &stacks->trace->threads[item->thread]);
+        return;
+    }
+    struct frame frame = stacks->frames[item->frame];
+    bool is_address = !frame.file;
+    if (statistics->group_by == GROUP_BY_FILE || statistics->group_by == GROUP_BY_MODULE)
+        frame.function = NULL;
+    if (statistics->group_by == GROUP_BY_MODULE)
+        frame.file = NULL;
+    if (frame.file)
+        json_member_string(json, "file", frame.file);
+    if (frame.file &&
+        (statistics->group_by == GROUP_BY_LINE || statistics->group_by == GROUP_BY_TRACEBACK))
+        json_member_unsigned(json, "line", frame.line);
+    if (frame.function)
+        json_member_string(json, "function", frame.function);
+    if (frame.module[0])
+        json_member_string(json, "module", frame.module);
+    if (is_address && !frame.is_special && statistics->group_by == GROUP_BY_LINE)
+        json_member_unsigned(json, "offset", frame.offset);
+    if (statistics->group_by == GROUP_BY_TRACEBACK)
+        write_traceback(json, stacks, item->node);
+}
+
+static void write_statistic(struct json *json, const struct statistics *statistics,
+                            const struct statistic *item)
+{
+    char *key = label_group(statistics, item, LABEL_FULL);
+    json_open_object(json);
+    json_member_string(json, "key", key ? key : "");
+    free(key);
+    write_subject(json, statistics, item);
+    if (item->via != NO_FRAME) {
+        char *via = label_via(&statistics->stacks->frames[item->via]);
+        json_member_string(json, "via", via ? via : "");
+        free(via);
+    }
+    write_figures(json, &item->figures);
+    if (statistics->group_by != GROUP_BY_THREAD) {
+        json_member_signed(json, "peak_live_bytes", item->figures.peak_bytes);
+        json_member_signed(json, "peak_live_count", item->figures.peak_count);
+    }
+    json_member_unsigned(json, "temporary_count", item->figures.temporary_count);
+    json_close_object(json);
+}
+
+static const char *source_word(enum symbol_source source)
+{
+    static const char *const words[] = {"unread",  "lines",   "names", "none",
+                                        "missing", "changed", "broken"};
+    return (size_t)source < sizeof words / sizeof *words ? words[source] : "unread";
+}
+
+/* Where names come from, for every module that was asked for some. */
+static void write_modules(struct json *json, const struct stacks *stacks)
+{
+    json_name(json, "modules");
+    json_open_array(json);
+    for (uint32_t i = 1; i < stacks->trace->module_count; i++) {
+        const char *explanation = "";
+        enum symbol_source source = symbolizer_source(stacks->symbolizer, i, &explanation);
+        if (source == SYMBOLS_UNREAD)
+            continue;
+        json_open_object(json);
+        json_member_string(json, "path", stacks->modules[i]);
+        json_member_string(json, "symbols", source_word(source));
+        if (explanation && *explanation)
+            json_member_string(json, "explanation", explanation);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
+void report_json_write(FILE *out, const struct statistics *statistics, uint64_t limit)
+{
+    const struct trace *trace = statistics->stacks->trace;
+    struct json json = json_begin(out);
+    json_open_object(&json);
+    json_member_unsigned(&json, "schema", 1);
+    json_member_string(&json, "program", trace->program);
+    json_member_string(&json, "executable", trace->executable);
+    json_member_unsigned(&json, "pid", trace->header.pid);
+    json_member_unsigned(&json, "parent_pid", trace->header.parent_pid);
+    write_completeness(&json, trace);
+    json_member_unsigned(&json, "duration_ns", trace_duration_ns(trace));
+    json_member_unsigned(&json, "start_time_ns", trace->header.start_realtime_ns);
+    write_totals(&json, trace);
+    write_modules(&json, statistics->stacks);
+    json_member_string(&json, "group_by", label_group_by(statistics->group_by));
+    json_name(&json, "statistics");
+    json_open_array(&json);
+    for (uint32_t i = 0; i < statistics->count && (!limit || i < limit); i++)
+        write_statistic(&json, statistics, &statistics->items[i]);
+    json_close_array(&json);
+    json_close_object(&json);
+    json_end(&json);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* statistics.c -- The figures of a trace, grouped and sorted as tracemalloc does.
+ *
+ * Frames are few and sites are many. So each frame first gets the number of its group; then a pass
+ * over the sites only adds figures up. */
+#include "statistics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+
+#define NO_GROUP UINT32_MAX
+
+/* Numbers keys of three words as they come. */
+struct numbering {
+    struct numbered *known;
+    struct numbered *room;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+struct numbered {
+    uint64_t key[3];
+    uint32_t number;
+    UT_hash_handle hh;
+};
+
+static bool numbering_init(struct numbering *numbering, size_t capacity)
+{
+    *numbering = (struct numbering){.capacity = (uint32_t)capacity};
+    numbering->room = malloc((capacity ? capacity : 1) * sizeof *numbering->room);
+    return numbering->room && capacity < NO_GROUP;
+}
+
+static void numbering_finish(struct numbering *numbering)
+{
+    HASH_CLEAR(hh, numbering->known);
+    free(numbering->room);
+}
+
+static uint32_t number_of(struct numbering *numbering, const uint64_t key[3])
+{
+    struct numbered *found;
+    HASH_FIND(hh, numbering->known, key, sizeof found->key, found);
+    if (found)
+        return found->number;
+    found = &numbering->room[numbering->count];
+    memcpy(found->key, key, sizeof found->key);
+    found->number = numbering->count++;
+    HASH_ADD(hh, numbering->known, key, sizeof found->key, found);
+    return found->number;
+}
+
+/* --- groups of frames --- */
+
+static uint64_t word(const void *pointer)
+{
+    return (uintptr_t)pointer;
+}
+
+/* Equal strings are equal pointers, so addresses will do as keys. What has no name of the wanted
+ * kind falls back to the next best one: the module, in the end the address. */
+static void group_key(const struct frame *frame, enum group_by group_by, uint64_t key[3])
+{
+    bool is_by_address = (group_by == GROUP_BY_LINE && !frame->file) ||
+                         (group_by == GROUP_BY_FUNCTION && !frame->function);
+    key[0] = key[1] = key[2] = 0;
+    if (frame->is_special) {
+        key[0] = word(frame->function);
+    } else if (is_by_address || group_by == GROUP_BY_TRACEBACK) {
+        /* A call stack tells lines apart, and functions where one line holds several. */
+        key[0] = frame->file ? word(frame->file) : word(frame->module);
+        key[1] = frame->file ? frame->line : frame->offset;
+        key[2] = word(frame->function);
+    } else if (group_by == GROUP_BY_LINE) {
+        key[0] = word(frame->file);
+        key[1] = frame->line;
+    } else if (group_by == GROUP_BY_FUNCTION) {
+        key[0] = word(frame->function);
+        key[1] = frame->file ? word(frame->file) : word(frame->module);
+    } else if (group_by == GROUP_BY_FILE) {
+        key[0] = frame->file ? word(frame->file) : word(frame->module);
+    } else {
+        key[0] = word(frame->module);
+    }
+}
+
+/* Per frame the number of its group. */
+static uint32_t *group_frames(const struct stacks *stacks, enum group_by group_by,
+                              uint32_t *ret_count)
+{
+    struct numbering numbering;
+    uint32_t *groups = malloc(((size_t)stacks->frame_count + 1) * sizeof *groups);
+    if (!numbering_init(&numbering, stacks->frame_count) || !groups) {
+        free(groups);
+        groups = NULL;
+    }
+    for (uint32_t i = 0; groups && i < stacks->frame_count; i++) {
+        uint64_t key[3];
+        group_key(&stacks->frames[i], group_by, key);
+        groups[i] = number_of(&numbering, key);
+    }
+    *ret_count = numbering.count;
+    numbering_finish(&numbering);
+    return groups;
+}
+
+/* --- groups of stacks --- */
+
+/* Per node the number of the visible stack that ends with its charged frame. Stacks are numbered
+ * from the outermost frame inwards: a stack is (the stack outside, group of the frame). Runtime
+ * frames outside of everything (the start of the program, of a thread) are not shown. */
+struct stack_groups {
+    const struct stacks *stacks;
+    const uint32_t *frame_groups;
+    struct numbering numbering;
+    uint32_t *outer;   /* per node: the number of its whole stack */
+    uint32_t *charged; /* per node: the number of its stack from the charged frame on */
+};
+
+static uint32_t extend(struct stack_groups *groups, uint32_t outer, uint32_t frame)
+{
+    const struct frame *details = &groups->stacks->frames[frame];
+    if (!outer && details->is_runtime && !details->is_special && !groups->stacks->is_system)
+        return 0;
+    const uint64_t key[3] = {outer, groups->frame_groups[frame], 1};
+    return number_of(&groups->numbering, key);
+}
+
+static void group_node(struct stack_groups *groups, uint32_t node)
+{
+    const struct stacks *stacks = groups->stacks;
+    const struct place *place = &stacks->places[stacks->node_places[node]];
+    const struct charge *charge = &stacks->charges[node];
+    uint32_t number = groups->outer[stacks->trace->nodes[node].parent];
+    for (uint32_t i = place->first + place->count; i-- > place->first;) {
+        number = extend(groups, number, i);
+        if (charge->node == node && charge->frame == i)
+            groups->charged[node] = number;
+    }
+    groups->outer[node] = number;
+    if (charge->node != node)
+        groups->charged[node] = groups->charged[charge->node];
+}
+
+static size_t frames_of_all_nodes(const struct stacks *stacks)
+{
+    size_t total = 1;
+    for (uint32_t i = 1; i < stacks->trace->node_count; i++)
+        if (stacks->node_places[i] != UINT32_MAX)
+            total += stacks->places[stacks->node_places[i]].count;
+    return total;
+}
+
+static uint32_t *group_stacks(const struct stacks *stacks, const uint32_t *frame_groups,
+                              uint32_t *ret_count)
+{
+    size_t node_count = (size_t)stacks->trace->node_count + 1;
+    struct stack_groups groups = {.stacks = stacks, .frame_groups = frame_groups};
+    groups.outer = calloc(node_count, sizeof *groups.outer);
+    groups.charged = calloc(node_count, sizeof *groups.charged);
+    bool is_ok = numbering_init(&groups.numbering, frames_of_all_nodes(stacks)) && groups.outer &&
+                 groups.charged;
+    if (is_ok)
+        number_of(&groups.numbering, (uint64_t[3]){0, 0, 0}); /* 0: nothing visible */
+    for (uint32_t i = 1; is_ok && i < stacks->trace->node_count; i++)
+        if (stacks->node_places[i] != UINT32_MAX)
+            group_node(&groups, i);
+    *ret_count = groups.numbering.count;
+    numbering_finish(&groups.numbering);
+    free(groups.outer);
+    if (!is_ok) {
+        free(groups.charged);
+        return NULL;
+    }
+    return groups.charged;
+}
+
+/* --- sites --- */
+
+/* The figures of each node, summed over its threads. */
+static struct figures *sum_sites(const struct trace *trace)
+{
+    struct figures *sites = calloc((size_t)trace->node_count + 1, sizeof *sites);
+    for (uint32_t i = 1; sites && i < trace->owner_count; i++) {
+        struct figures figures = trace_figures(trace, i);
+        if (trace->owners[i].node)
+            figures_add(&sites[trace->owners[i].node], &figures);
+    }
+    return sites;
+}
+
+struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count)
+{
+    struct figures total = {0};
+    bool *is_site = calloc((size_t)trace->node_count + 1, sizeof *is_site);
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < trace->owner_count; i++) {
+        struct figures figures = trace_figures(trace, i);
+        uint32_t node = trace->owners[i].node;
+        if (!node || figures_are_zero(&figures))
+            continue;
+        figures_add(&total, &figures);
+        if (is_site) {
+            count += !is_site[node];
+            is_site[node] = true;
+        }
+    }
+    free(is_site);
+    *ret_site_count = count;
+    return total;
+}
+
+/* --- adding up --- */
+
+struct gathering {
+    struct statistics *statistics;
+    const struct statistics_query *query;
+    const uint32_t *frame_groups;
+    const uint32_t *stack_groups; /* with GROUP_BY_TRACEBACK */
+    uint32_t *items;              /* per group the index of its item */
+    uint32_t *stamps;             /* per group the last node that was charged to it */
+};
+
+static bool gathering_init(struct gathering *gathering, uint32_t group_count)
+{
+    gathering->items = malloc(((size_t)group_count + 1) * sizeof *gathering->items);
+    gathering->stamps = calloc((size_t)group_count + 1, sizeof *gathering->stamps);
+    gathering->statistics->items =
+        calloc((size_t)group_count + 1, sizeof *gathering->statistics->items);
+    if (gathering->items)
+        memset(gathering->items, 0xff, ((size_t)group_count + 1) * sizeof *gathering->items);
+    return gathering->items && gathering->stamps && gathering->statistics->items;
+}
+
+static void gathering_finish(struct gathering *gathering)
+{
+    free(gathering->items);
+    free(gathering->stamps);
+}
+
+static void add_to_group(struct gathering *gathering, uint32_t group, const struct figures *figures,
+                         const struct charge *charge, uint32_t node)
+{
+    struct statistics *statistics = gathering->statistics;
+    if (gathering->items[group] == NO_GROUP) {
+        gathering->items[group] = statistics->count;
+        statistics->items[statistics->count++] =
+            (struct statistic){.frame = charge->frame,
+                               .via = charge->via,
+                               .node = node,
+                               .via_weight = figures_rank(figures, gathering->query->measure)};
+    }
+    struct statistic *item = &statistics->items[gathering->items[group]];
+    int64_t weight = figures_rank(figures, gathering->query->measure);
+    if (weight > item->via_weight) {
+        item->via = charge->via;
+        item->via_weight = weight;
+    }
+    figures_add(&item->figures, figures);
+}
+
+/* Charges every group that the stack touches, each once however often it occurs. */
+static void add_cumulative(struct gathering *gathering, uint32_t node,
+                           const struct figures *figures)
+{
+    const struct stacks *stacks = gathering->statistics->stacks;
+    struct stack_walk walk = stack_walk_own(stacks, node);
+    uint32_t frame;
+    while ((frame = stack_walk_next(&walk)) != NO_FRAME) {
+        uint32_t group = gathering->frame_groups[frame];
+        bool is_hidden = stacks->frames[frame].is_runtime && !stacks->is_system &&
+                         frame != stacks->charges[node].frame;
+        if (is_hidden || gathering->stamps[group] == node)
+            continue;
+        gathering->stamps[group] = node;
+        add_to_group(gathering, group, figures, &(struct charge){.frame = frame, .via = NO_FRAME},
+                     node);
+    }
+}
+
+static void add_site(struct gathering *gathering, uint32_t node, const struct figures *figures)
+{
+    struct statistics *statistics = gathering->statistics;
+    const struct charge *charge = &statistics->stacks->charges[node];
+    if (figures_are_zero(figures) ||
+        !filters_keep(gathering->query->filters, statistics->stacks, node))
+        return;
+    figures_add(&statistics->total, figures);
+    statistics->site_count++;
+    if (gathering->query->is_cumulative)
+        add_cumulative(gathering, node, figures);
+    else if (gathering->stack_groups)
+        add_to_group(gathering, gathering->stack_groups[node], figures, charge, node);
+    else
+        add_to_group(gathering, gathering->frame_groups[charge->frame], figures, charge, node);
+}
+
+static bool gather(struct gathering *gathering, uint32_t group_count)
+{
+    const struct trace *trace = gathering->statistics->stacks->trace;
+    struct figures *sites = sum_sites(trace);
+    bool is_ok = sites && gathering_init(gathering, group_count);
+    for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
+        add_site(gathering, i, &sites[i]);
+    gathering_finish(gathering);
+    free(sites);
+    return is_ok;
+}
+
+static bool group_sites(struct statistics *statistics, const struct statistics_query *query)
+{
+    uint32_t group_count;
+    struct gathering gathering = {.statistics = statistics, .query = query};
+    uint32_t *frame_groups = group_frames(statistics->stacks, query->group_by, &group_count);
+    uint32_t *stack_groups = NULL;
+    if (frame_groups && query->group_by == GROUP_BY_TRACEBACK)
+        stack_groups = group_stacks(statistics->stacks, frame_groups, &group_count);
+    gathering.frame_groups = frame_groups;
+    gathering.stack_groups = stack_groups;
+    bool is_ok = frame_groups && (stack_groups || query->group_by != GROUP_BY_TRACEBACK) &&
+                 gather(&gathering, group_count);
+    free(frame_groups);
+    free(stack_groups);
+    return is_ok;
+}
+
+/* --- threads --- */
+
+/* A thread's live figures are its allocations less its frees, whoever allocated what it freed. */
+static struct figures thread_figures(const struct trace_thread *thread)
+{
+    return (struct figures){
+        .alloc_count = thread->alloc_count,
+        .alloc_bytes = thread->alloc_bytes,
+        .free_count = thread->free_count,
+        .freed_bytes = thread->freed_bytes,
+        .temporary_count = thread->temporary_count,
+        .live_count = (int64_t)(thread->alloc_count - thread->free_count),
+        .live_bytes = (int64_t)(thread->alloc_bytes - thread->freed_bytes),
+    };
+}
+
+static bool group_threads(struct statistics *statistics)
+{
+    const struct trace *trace = statistics->stacks->trace;
+    statistics->items = calloc((size_t)trace->thread_count + 1, sizeof *statistics->items);
+    if (!statistics->items)
+        return false;
+    for (uint32_t i = 0; i < trace->thread_count; i++) {
+        struct figures figures = thread_figures(&trace->threads[i]);
+        if (figures_are_zero(&figures))
+            continue;
+        statistics->items[statistics->count++] =
+            (struct statistic){.figures = figures, .frame = NO_FRAME, .via = NO_FRAME, .thread = i};
+        figures_add(&statistics->total, &figures);
+    }
+    return true;
+}
+
+/* --- order --- */
+
+struct amount figures_amount(const struct figures *figures, enum measure measure)
+{
+    switch (measure) {
+    case MEASURE_LIVE:
+        return (struct amount){figures->live_bytes, figures->live_count};
+    case MEASURE_PEAK:
+        return (struct amount){figures->peak_bytes, figures->peak_count};
+    default:
+        return (struct amount){(int64_t)figures->alloc_bytes, (int64_t)figures->alloc_count};
+    }
+}
+
+int64_t figures_rank(const struct figures *figures, enum measure measure)
+{
+    if (measure == MEASURE_COUNT)
+        return (int64_t)figures->alloc_count;
+    if (measure == MEASURE_TEMPORARY)
+        return (int64_t)figures->temporary_count;
+    return figures_amount(figures, measure).size_bytes;
+}
+
+static int compare_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "");
+}
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_names(const struct statistics *statistics, const struct statistic *a,
+                         const struct statistic *b)
+{
+    if (a->frame == NO_FRAME || b->frame == NO_FRAME)
+        return compare_numbers(a->thread, b->thread);
+    const struct frame *left = &statistics->stacks->frames[a->frame];
+    const struct frame *right = &statistics->stacks->frames[b->frame];
+    int result = compare_text(left->file, right->file);
+    if (!result)
+        result = compare_numbers(left->line, right->line);
+    if (!result)
+        result = compare_text(left->module, right->module);
+    if (!result)
+        result = left->offset < right->offset ? -1 : left->offset > right->offset;
+    return result ? result : compare_numbers(a->node, b->node);
+}
+
+static int compare_descending(const void *a, const void *b, void *context)
+{
+    const struct statistics *statistics = context;
+    const struct statistic *left = a;
+    const struct statistic *right = b;
+    enum measure measure = statistics->measure;
+    int result = compare_numbers(figures_rank(&right->figures, measure),
+                                 figures_rank(&left->figures, measure));
+    if (!result)
+        result = compare_numbers(figures_amount(&right->figures, measure).count,
+                                 figures_amount(&left->figures, measure).count);
+    return result ? result : compare_names(statistics, right, left);
+}
+
+void statistics_sort(struct statistics *statistics, enum measure measure)
+{
+    statistics->measure = measure;
+    if (statistics->count)
+        qsort_r(statistics->items, statistics->count, sizeof *statistics->items, compare_descending,
+                statistics);
+}
+
+bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
+                     const struct statistics_query *query, struct error *error)
+{
+    *statistics = (struct statistics){.stacks = stacks, .group_by = query->group_by};
+    bool is_ok = query->group_by == GROUP_BY_THREAD ? group_threads(statistics)
+                                                    : group_sites(statistics, query);
+    if (!is_ok) {
+        statistics_finish(statistics);
+        return error_out_of_memory(error);
+    }
+    statistics_sort(statistics, query->measure);
+    return true;
+}
+
+void statistics_finish(struct statistics *statistics)
+{
+    free(statistics->items);
+    *statistics = (struct statistics){0};
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* statistics.h -- The figures of a trace, grouped and sorted as tracemalloc does. */
+#ifndef MEMTRACE_STATISTICS_H
+#define MEMTRACE_STATISTICS_H
+
+#include "filter.h"
+#include "stacks.h"
+
+enum group_by {
+    GROUP_BY_LINE,
+    GROUP_BY_FUNCTION,
+    GROUP_BY_FILE,
+    GROUP_BY_MODULE,
+    GROUP_BY_TRACEBACK,
+    GROUP_BY_THREAD,
+    GROUP_BY_COUNT
+};
+
+/* What to sort by, and what a line of the table shows. */
+enum measure {
+    MEASURE_LIVE,
+    MEASURE_PEAK,
+    MEASURE_TOTAL,
+    MEASURE_COUNT,
+    MEASURE_TEMPORARY,
+    MEASURE_COUNT_OF
+};
+
+struct statistic {
+    struct figures figures;
+    uint32_t frame;  /* one that stands for the group; NO_FRAME for a thread */
+    uint32_t via;    /* of the group's largest site */
+    uint32_t node;   /* a stack of the group */
+    uint32_t thread; /* with GROUP_BY_THREAD */
+    int64_t via_weight;
+};
+
+struct statistics {
+    const struct stacks *stacks;
+    enum group_by group_by;
+    enum measure measure;
+    struct statistic *items;
+    uint32_t count;
+    struct figures total; /* of what the filters kept, everything once */
+    uint32_t site_count;
+};
+
+struct statistics_query {
+    enum group_by group_by;
+    enum measure measure;
+    bool is_cumulative; /* charge every line of a stack, each once */
+    const struct filters *filters;
+};
+
+bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
+                     const struct statistics_query *query, struct error *error);
+void statistics_finish(struct statistics *statistics);
+
+/* Sorts by another measure: largest first, ties by count and then by name, descending. */
+void statistics_sort(struct statistics *statistics, enum measure measure);
+
+/* The pair a measure shows. */
+struct amount {
+    int64_t size_bytes;
+    int64_t count;
+};
+struct amount figures_amount(const struct figures *figures, enum measure measure);
+/* The one of the two that sorts first; zero means that there is nothing to show. */
+int64_t figures_rank(const struct figures *figures, enum measure measure);
+
+/* The sum over all sites of a trace, and how many call sites there are. */
+struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count);
+
+#endif

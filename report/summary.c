@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* summary.c -- The answer in a few lines: how much, and where. */
+#include "summary.h"
+
+#include "completeness.h"
+#include "label.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TOP_LINES = 3,
+    CALLERS_SHOWN = 3
+};
+
+static const char *plural(int64_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
+void summary_write_totals(FILE *out, const struct trace *trace, const char *live_word)
+{
+    uint32_t site_count;
+    struct figures total = trace_total(trace, &site_count);
+    int64_t live_count = total.live_count;
+    fprintf(out, "  %-9s%-10s at %s\n", "peak", text_size((double)total.peak_bytes).text,
+            text_duration(trace_peak_time_ns(trace)).text);
+    fprintf(out, "  %-9s%-10s in %s%s %s\n", live_word, text_size((double)total.live_bytes).text,
+            live_count < 0 ? "-" : "",
+            text_count((uint64_t)(live_count < 0 ? -live_count : live_count)).text,
+            plural(live_count, "block", "blocks"));
+    fprintf(out, "  %-9s%-10s in %s %s, %s of them temporary\n", "total",
+            text_size((double)total.alloc_bytes).text, text_count(total.alloc_count).text,
+            plural((int64_t)total.alloc_count, "allocation", "allocations"),
+            text_count(total.temporary_count).text);
+}
+
+/* --- top lines --- */
+
+/* "dup_name < push < main (via strdup)" */
+static char *describe_callers(const struct statistics *statistics, const struct statistic *item)
+{
+    const struct stacks *stacks = statistics->stacks;
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *out = open_memstream(&text, &text_bytes);
+    if (!out)
+        return NULL;
+    uint32_t frames[CALLERS_SHOWN + 1];
+    size_t count = stack_visible(stacks, item->node, frames, CALLERS_SHOWN + 1);
+    for (size_t i = 0; i < count && i < CALLERS_SHOWN; i++) {
+        char *name = label_short_function(&stacks->frames[frames[i]]);
+        fprintf(out, "%s%s", i ? " < " : "", name ? name : "?");
+        free(name);
+    }
+    if (count > CALLERS_SHOWN)
+        fputs(" < …", out);
+    if (item->via != NO_FRAME) {
+        char *name = label_via(&stacks->frames[item->via]);
+        fprintf(out, " (via %s)", name ? name : "?");
+        free(name);
+    }
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool has_something(const struct statistics *statistics, const struct statistic *item)
+{
+    return figures_rank(&item->figures, statistics->measure) != 0;
+}
+
+static size_t label_columns(const struct statistics *statistics, size_t limit)
+{
+    size_t widest = 0;
+    for (uint32_t i = 0; i < statistics->count && i < TOP_LINES; i++) {
+        char *label = label_group(statistics, &statistics->items[i], LABEL_SHORT);
+        size_t columns = label ? text_columns(label) : 0;
+        if (columns > widest && has_something(statistics, &statistics->items[i]))
+            widest = columns;
+        free(label);
+    }
+    return widest < limit ? widest : limit;
+}
+
+static void write_top_line(FILE *out, const struct statistics *statistics,
+                           const struct statistic *item, size_t width, const struct style *style)
+{
+    struct amount amount = figures_amount(&item->figures, statistics->measure);
+    bool is_calls = statistics->measure == MEASURE_COUNT;
+    char *label = label_group(statistics, item, LABEL_SHORT);
+    char *callers = describe_callers(statistics, item);
+    fputs(style->strong, out);
+    size_t written = text_write_tail(out, label ? label : "?", width);
+    fprintf(out, "%s%*s %9s  %8" PRId64 " %-6s  %s", style->plain,
+            (int)(written < width ? width - written : 0), "",
+            text_size((double)amount.size_bytes).text, amount.count,
+            is_calls ? plural(amount.count, "call", "calls")
+                     : plural(amount.count, "block", "blocks"),
+            style->dim);
+    size_t used = 20 + (written > width ? written : width) + 29;
+    size_t left = style->columns == SIZE_MAX  ? SIZE_MAX
+                  : style->columns > used + 8 ? style->columns - used
+                                              : 8;
+    text_write_cut(out, callers ? callers : "?", left);
+    if (is_calls && item->figures.temporary_count == item->figures.alloc_count)
+        fputs("  (all temporary)", out);
+    fprintf(out, "%s\n", style->plain);
+    free(label);
+    free(callers);
+}
+
+static void write_top(FILE *out, struct statistics *statistics, enum measure measure,
+                      const char *title, const struct style *style)
+{
+    statistics_sort(statistics, measure);
+    size_t width = label_columns(statistics, style->columns == SIZE_MAX ? SIZE_MAX : 32);
+    for (uint32_t i = 0; i < statistics->count && i < TOP_LINES; i++) {
+        if (!has_something(statistics, &statistics->items[i]))
+            break;
+        fprintf(out, "  %-17s ", i ? "" : title);
+        write_top_line(out, statistics, &statistics->items[i], width, style);
+    }
+}
+
+void summary_write_lines(FILE *out, struct statistics *statistics, const struct style *style,
+                         const char *live_word)
+{
+    char title[40];
+    snprintf(title, sizeof title, "live %s", live_word);
+    write_top(out, statistics, MEASURE_PEAK, "live at peak", style);
+    write_top(out, statistics, MEASURE_LIVE, title, style);
+    write_top(out, statistics, MEASURE_COUNT, "most calls", style);
+}
+
+/* --- what is not known --- */
+
+void summary_write_reasons(FILE *out, const struct trace *trace, const char *indent,
+                           const struct style *style)
+{
+    struct completeness completeness;
+    char peak[REASON_BYTES];
+    completeness_init(&completeness, trace);
+    completeness_describe_peak(trace, peak, sizeof peak);
+    for (size_t i = 0; i < completeness.count; i++) {
+        fprintf(out, "%s%sincomplete: ", indent, style->warning);
+        text_write(out, completeness.reasons[i]);
+        fprintf(out, "%s\n", style->plain);
+    }
+    if (*peak)
+        fprintf(out, "%snote: %s\n", indent, peak);
+}
+
+static void write_explanation(FILE *out, const struct stacks *stacks, uint32_t module,
+                              const char *indent, const struct style *style)
+{
+    const char *explanation = "";
+    enum symbol_source source = symbolizer_source(stacks->symbolizer, module, &explanation);
+    if (!explanation || !*explanation || source == SYMBOLS_LINES || source == SYMBOLS_UNREAD)
+        return;
+    const char *name = text_basename(stacks->modules[module]);
+    fprintf(out, "%s%s", indent, style->warning);
+    if (!strstr(explanation, name)) {
+        text_write(out, name);
+        fputs(": ", out);
+    }
+    text_write(out, explanation);
+    fprintf(out, "%s\n", style->plain);
+}
+
+void summary_write_modules(FILE *out, const struct statistics *statistics, uint64_t limit,
+                           const char *indent, const struct style *style)
+{
+    const struct stacks *stacks = statistics->stacks;
+    bool *is_said = calloc((size_t)stacks->trace->module_count + 1, sizeof *is_said);
+    for (uint32_t i = 0; is_said && i < statistics->count && (!limit || i < limit); i++) {
+        const struct statistic *item = &statistics->items[i];
+        if (item->frame == NO_FRAME || !has_something(statistics, item))
+            continue;
+        const struct frame *frame = &stacks->frames[item->frame];
+        uint32_t module = frame->module_index;
+        if (frame->is_special || frame->file || module == 0 || is_said[module])
+            continue;
+        is_said[module] = true;
+        write_explanation(out, stacks, module, indent, style);
+    }
+    free(is_said);
+}

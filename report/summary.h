@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* summary.h -- The answer in a few lines: how much, and where. */
+#ifndef MEMTRACE_SUMMARY_H
+#define MEMTRACE_SUMMARY_H
+
+#include "statistics.h"
+#include "terminal.h"
+
+#include <stdio.h>
+
+/* Peak, live, totals. live_word: "at exit", or what else the moment is. */
+void summary_write_totals(FILE *out, const struct trace *trace, const char *live_word);
+
+/* The top lines at peak, at the end and by calls; statistics by line, which it sorts. */
+void summary_write_lines(FILE *out, struct statistics *statistics, const struct style *style,
+                         const char *live_word);
+
+/* Every reason why the figures are less than complete, a line each. */
+void summary_write_reasons(FILE *out, const struct trace *trace, const char *indent,
+                           const struct style *style);
+
+/* What is to be said of the modules that statistics show: no debug information, changed, broken. */
+void summary_write_modules(FILE *out, const struct statistics *statistics, uint64_t limit,
+                           const char *indent, const struct style *style);
+
+#endif

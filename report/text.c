@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* text.c -- Sizes, counts and times as people read them, and text of others made harmless. */
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct number_text text_size(double size_bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    struct number_text result;
+    size_t unit = 0;
+    for (;; unit++, size_bytes /= 1024) {
+        double magnitude = fabs(size_bytes);
+        if (unit && magnitude < 100) {
+            snprintf(result.text, sizeof result.text, "%.1f %s", size_bytes, units[unit]);
+            return result;
+        }
+        if (magnitude < 10 * 1024 || unit + 1 == sizeof units / sizeof *units) {
+            snprintf(result.text, sizeof result.text, "%.0f %s", size_bytes, units[unit]);
+            return result;
+        }
+    }
+}
+
+struct number_text text_count(uint64_t count)
+{
+    struct number_text result;
+    char digits[24];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, count);
+    size_t used = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            result.text[used++] = ',';
+        result.text[used++] = digits[i];
+    }
+    result.text[used] = 0;
+    return result;
+}
+
+struct number_text text_duration(uint64_t time_ns)
+{
+    struct number_text result;
+    uint64_t seconds = time_ns / 1000000000;
+    if (seconds < 60)
+        snprintf(result.text, sizeof result.text, seconds ? "%.2f s" : "%.3g s",
+                 (double)time_ns / 1e9);
+    else if (seconds < 3600)
+        snprintf(result.text, sizeof result.text, "%" PRIu64 " min %" PRIu64 " s", seconds / 60,
+                 seconds % 60);
+    else
+        snprintf(result.text, sizeof result.text, "%" PRIu64 " h %" PRIu64 " min", seconds / 3600,
+                 seconds / 60 % 60);
+    return result;
+}
+
+/* --- text of others --- */
+
+static size_t sequence_length(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xc2 && first <= 0xdf)
+        return 2;
+    if (first >= 0xe0 && first <= 0xef)
+        return 3;
+    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
+
+size_t text_decode(const char *text, size_t size, uint32_t *ret_character)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t length = sequence_length(bytes[0]);
+    if (!length || length > size)
+        return 0;
+    uint32_t character = length == 1 ? bytes[0] : bytes[0] & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+        character = character << 6 | (bytes[i] & 0x3fu);
+    }
+    if (character < smallest[length] || character > 0x10ffff ||
+        (character >= 0xd800 && character <= 0xdfff))
+        return 0;
+    *ret_character = character;
+    return length;
+}
+
+bool text_is_control(uint32_t character)
+{
+    return character < 0x20 || (character >= 0x7f && character <= 0x9f) ||
+           (character >= 0x202a && character <= 0x202e) || character == 0x2028 ||
+           character == 0x2029 || (character >= 0x2066 && character <= 0x2069);
+}
+
+/* The next piece of text as it is to be shown. */
+struct piece {
+    size_t length;  /* bytes of the input */
+    size_t columns; /* of the output */
+    char shown[16];
+};
+
+static void escape_bytes(struct piece *piece, const char *text)
+{
+    piece->columns = 0;
+    for (size_t i = 0; i < piece->length; i++)
+        piece->columns +=
+            (size_t)snprintf(piece->shown + piece->columns, 5, "\\x%02x", (unsigned char)text[i]);
+}
+
+static struct piece next_piece(const char *text, size_t size)
+{
+    struct piece piece = {.columns = 1};
+    uint32_t character = 0;
+    piece.length = text_decode(text, size, &character);
+    if (!piece.length || text_is_control(character)) {
+        piece.length = piece.length ? piece.length : 1;
+        if (character == '\n' || character == '\t') {
+            strcpy(piece.shown, character == '\n' ? "\\n" : "\\t");
+            piece.columns = 2;
+        } else {
+            escape_bytes(&piece, text);
+        }
+        return piece;
+    }
+    memcpy(piece.shown, text, piece.length);
+    piece.shown[piece.length] = 0;
+    return piece;
+}
+
+size_t text_columns(const char *text)
+{
+    size_t columns = 0;
+    for (size_t size = strlen(text); size;) {
+        struct piece piece = next_piece(text, size);
+        columns += piece.columns;
+        text += piece.length;
+        size -= piece.length;
+    }
+    return columns;
+}
+
+size_t text_write_cut(FILE *out, const char *text, size_t columns)
+{
+    bool fits = columns == SIZE_MAX || text_columns(text) <= columns;
+    size_t limit = fits ? SIZE_MAX : columns - (columns > 0);
+    size_t written = 0;
+    for (size_t size = strlen(text); size;) {
+        struct piece piece = next_piece(text, size);
+        if (written + piece.columns > limit)
+            break;
+        fputs(piece.shown, out);
+        written += piece.columns;
+        text += piece.length;
+        size -= piece.length;
+    }
+    if (!fits && columns) {
+        fputs("…", out);
+        written++;
+    }
+    return written;
+}
+
+size_t text_write(FILE *out, const char *text)
+{
+    return text_write_cut(out, text, SIZE_MAX);
+}
+
+size_t text_write_tail(FILE *out, const char *text, size_t columns)
+{
+    size_t total = text_columns(text);
+    if (total <= columns || !columns)
+        return text_write_cut(out, text, columns);
+    size_t size = strlen(text);
+    while (size && total > columns - 1) {
+        struct piece piece = next_piece(text, size);
+        total -= piece.columns;
+        text += piece.length;
+        size -= piece.length;
+    }
+    fputs("…", out);
+    return 1 + text_write(out, text);
+}
+
+/* --- names --- */
+
+const char *text_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+const char *text_short_path(const char *path)
+{
+    static char directory[PATH_MAX];
+    if (!directory[0] && !getcwd(directory, sizeof directory))
+        strcpy(directory, "?");
+    size_t length = strlen(directory);
+    if (length > 1 && strncmp(path, directory, length) == 0 && path[length] == '/' &&
+        path[length + 1])
+        return path + length + 1;
+    return path;
+}
+
+/* Whether the < or > at text[at] belongs to an operator's name, or is the arrow of a pointer. */
+static bool is_operator_sign(const char *text, size_t at)
+{
+    static const char word[] = "operator";
+    size_t start = at;
+    while (start && strchr("<>=-", text[start - 1]))
+        start--;
+    return (start >= sizeof word - 1 &&
+            strncmp(text + start - (sizeof word - 1), word, sizeof word - 1) == 0) ||
+           (text[at] == '>' && at && text[at - 1] == '-');
+}
+
+static bool ends_with_operator(const char *buffer, size_t used)
+{
+    return used >= 8 && strncmp(buffer + used - 8, "operator", 8) == 0;
+}
+
+/* "(anonymous namespace)" and "{lambda(int)#1}" are parts of a name, not its parameters. */
+static bool begins_parameters(const char *at, const char *buffer, size_t used)
+{
+    return *at == '(' && !text_starts_with(at, "(anonymous") && !ends_with_operator(buffer, used);
+}
+
+/* What c does to the nesting of template arguments; 0 for a character of the name. */
+static int angle_step(const char *function, size_t at, int depth)
+{
+    char c = function[at];
+    if ((c != '<' && c != '>') || at == 0 || is_operator_sign(function, at))
+        return 0;
+    if (c == '>' && depth == 0)
+        return 0; /* closes a Rust "<T as Trait>", whose < is at 0 */
+    return c == '<' ? 1 : -1;
+}
+
+const char *text_short_function(const char *function, char *buffer, size_t buffer_bytes)
+{
+    size_t used = 0;
+    int angles = 0;
+    int braces = 0; /* of "{lambda(int)#1}", kept whole */
+    for (size_t i = 0; function[i] && used + 1 < buffer_bytes; i++) {
+        int step = braces ? 0 : angle_step(function, i, angles);
+        bool was_inside = angles > 0;
+        angles += step;
+        if (step || was_inside)
+            continue;
+        braces += function[i] == '{' ? 1 : function[i] == '}' && braces ? -1 : 0;
+        if (!braces && begins_parameters(function + i, buffer, used))
+            break;
+        if (!braces && function[i] == ' ' && used && !ends_with_operator(buffer, used) &&
+            !text_starts_with(function + i, " namespace)") && buffer[0] != '<')
+            used = 0; /* what came before was the return type */
+        else
+            buffer[used++] = function[i];
+    }
+    buffer[used] = 0;
+    return used ? buffer : function;
+}
+
+bool text_starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+bool text_to_number(const char *text, uint64_t limit, uint64_t *ret_number)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno || *end || number > limit)
+        return false;
+    *ret_number = number;
+    return true;
+}

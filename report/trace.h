@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* trace.h -- A trace file, checked and loaded.
+ *
+ * Nothing in the file is believed before it was compared with what is there: after trace_open
+ * succeeded, every index and string below is within its bounds. The file is read, not mapped: one
+ * that shrinks under a mapping would kill us. It may belong to a program that is running. */
+#ifndef MEMTRACE_TRACE_H
+#define MEMTRACE_TRACE_H
+
+#include "../preload/trace_format.h"
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What was allocated and freed somewhere. */
+struct figures {
+    uint64_t alloc_count;
+    uint64_t alloc_bytes;
+    uint64_t free_count;
+    uint64_t freed_bytes;
+    uint64_t temporary_count;
+    int64_t live_count;
+    int64_t live_bytes;
+    int64_t peak_count; /* at the moment of the program's peak */
+    int64_t peak_bytes;
+};
+
+struct trace {
+    struct trace_header header;
+    uint64_t file_bytes;
+    const char *program;        /* argv[0] */
+    const char *executable;     /* its path, "" if unknown */
+    struct trace_node *nodes;   /* [0] is the root of all stacks */
+    struct trace_owner *owners; /* [0] is unused */
+    struct trace_counters *counters;
+    struct trace_inherited *inherited;
+    struct trace_module *modules; /* [0] is "no module" */
+    char **module_paths;          /* parallel to modules */
+    struct trace_thread *threads;
+    uint32_t node_count;
+    uint32_t owner_count; /* also of counters */
+    uint32_t inherited_count;
+    uint32_t module_count;
+    uint32_t thread_count;
+    bool is_running;      /* its process has the file mapped */
+    bool is_peak_settled; /* false: new peaks came while we read */
+    char *names;          /* program and executable live here */
+};
+
+/* Fail with a reason, and leave nothing to close. */
+bool trace_open(struct trace *trace, const char *path, struct error *error);
+bool trace_read(struct trace *trace, int fd, struct error *error);
+/* Only what memtrace list needs: the header and the two names, no sections. */
+bool trace_open_header(struct trace *trace, const char *path, struct error *error);
+void trace_close(struct trace *trace);
+
+uint32_t trace_node_module(const struct trace_node *node); /* or NODE_MODULE_SPECIAL */
+const char *trace_special_name(uint64_t special);
+
+/* What the counters of owner (1..owner_count-1) say. */
+struct figures trace_figures(const struct trace *trace, uint32_t owner);
+void figures_add(struct figures *sum, const struct figures *figures);
+bool figures_are_zero(const struct figures *figures);
+
+/* How long the program ran, up to now if it still runs. */
+uint64_t trace_duration_ns(const struct trace *trace);
+/* When the peak was, from the start. */
+uint64_t trace_peak_time_ns(const struct trace *trace);
+
+#endif
