@@ -93,4 +93,22 @@ static inline uint64_t cursor_leb128(struct cursor *cursor)
     return value;
 }
 
+static inline int64_t cursor_signed_leb128(struct cursor *cursor)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; !cursor->failed; shift += 7) {
+        uint64_t byte = cursor_number(cursor, 1);
+
+        if (shift < 64)
+            value |= (byte & 0x7f) << shift;
+        if (byte & 0x80)
+            continue;
+        if ((byte & 0x40) && shift + 7 < 64)
+            value |= UINT64_MAX << (shift + 7);
+        break;
+    }
+    return (int64_t)value;
+}
+
 #endif

@@ -156,8 +156,7 @@ static void read_unit(struct reader *reader, const struct dwarf_unit *unit, Dwar
     answers.found = calloc(count, sizeof(*answers.found));
     if (answers.functions.innermost && answers.found) {
         memset(answers.functions.innermost, 0xff, count * sizeof(uint32_t));
-        dwarf_lines_open(&answers.lines, die, die_string(unit, die, DW_AT_comp_dir),
-                         &reader->strings);
+        dwarf_lines_open(&answers.lines, unit, die, &reader->strings);
         dwarf_lines_find(&answers.lines, reader->asked_addresses, count,
                          reader->info->dwarf->code_start, answers.found);
         if (split_unit_open(&split, reader->info, unit, die, &reader->is_split_missing)) {
