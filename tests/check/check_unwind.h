@@ -3,7 +3,7 @@
 #ifndef MEMTRACE_CHECK_UNWIND_H
 #define MEMTRACE_CHECK_UNWIND_H
 
-#include "../preload/unwind.h"
+#include "../../preload/unwind.h"
 
 void check_stack(const struct unwinder *ours, struct frame_start start);
 
