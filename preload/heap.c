@@ -15,7 +15,7 @@
 #include "trace_file.h"
 
 #ifdef MEMTRACE_CHECK
-#include "../tests/check_unwind.h" /* a build for tests: every stack against libunwind's */
+#include "../tests/check/check_unwind.h" /* a build for tests: every stack against libunwind's */
 #endif
 
 enum {

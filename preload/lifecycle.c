@@ -98,7 +98,7 @@ static struct kernel_handover read_handover(void)
 static void name_program(const struct kernel_handover *handover)
 {
     const char *name = handover->arguments[0] ? handover->arguments[0] : "";
-    char executable[1024];
+    static char executable[4096]; /* too large for a stack; this runs once */
     long length = sys(__NR_readlinkat, AT_FDCWD, "/proc/self/exe", executable, sizeof executable);
     program_string = trace_add_string(name, text_length(name));
     executable_string = trace_add_string(executable, length > 0 ? (size_t)length : 0);
