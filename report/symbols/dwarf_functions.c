@@ -11,10 +11,13 @@
 
 #include <stdlib.h>
 
+#include "dwarf_scan.h"
+
 #define DEPTH_MAX 512
 
 struct walk {
     struct dwarf_functions *functions;
+    struct dwarf_scan scan;
     bool is_thorough;
     unsigned depth;
 };
@@ -72,87 +75,82 @@ static bool add_function(struct dwarf_functions *functions, uint32_t *ret_functi
 }
 
 /* Charges the addresses in the DIE's ranges to a new function and returns their count. */
-static size_t claim_function(struct dwarf_functions *functions, Dwarf_Die die, uint32_t caller,
+static size_t claim_function(struct walk *walk, const struct scanned_die *die, uint32_t caller,
                              uint32_t *ret_function)
 {
+    struct dwarf_functions *functions = walk->functions;
     struct claim claim = {.functions = functions};
-    Dwarf_Off offset = 0;
-    Dwarf_Error error = NULL;
 
     if (!add_function(functions, &claim.function))
         return 0;
-    dwarf_dieoffset(die, &offset, &error);
     functions->functions[claim.function] =
-        (struct dwarf_function){.die_offset = offset, .caller = caller};
-    die_ranges(functions->unit, die, claim_range, &claim);
+        (struct dwarf_function){.die_offset = die->offset, .caller = caller};
+    dwarf_scan_ranges(&walk->scan, die, claim_range, &claim);
     *ret_function = claim.function;
     return claim.found;
 }
 
-static void visit_children(struct walk *walk, Dwarf_Die parent, uint32_t caller);
+static void visit_children(struct walk *walk, const struct scanned_die *parent, uint32_t caller);
 
-static bool holds_functions(Dwarf_Half tag)
+static bool holds_functions(uint16_t tag)
 {
     return tag == DW_TAG_namespace || tag == DW_TAG_module;
 }
 
-static bool is_inside_functions(Dwarf_Half tag)
+static bool is_inside_functions(uint16_t tag)
 {
     return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block ||
            tag == DW_TAG_with_stmt;
 }
 
 /* A function without any of the addresses is forgotten again, unless one was found inside. */
-static void visit_function(struct walk *walk, Dwarf_Die die, uint32_t caller, bool may_skip)
+static void visit_function(struct walk *walk, const struct scanned_die *die, uint32_t caller,
+                           bool may_skip)
 {
     struct dwarf_functions *functions = walk->functions;
     uint32_t function = NO_FUNCTION;
-    size_t found = claim_function(functions, die, caller, &function);
+    size_t found = claim_function(walk, die, caller, &function);
 
-    if (function == NO_FUNCTION)
-        return;
-    if (found > 0 || !may_skip)
+    if (function == NO_FUNCTION || (found == 0 && may_skip))
+        dwarf_scan_skip_children(&walk->scan, die);
+    else
         visit_children(walk, die, function);
-    if (found == 0 && functions->count == function + 1)
+    if (function != NO_FUNCTION && found == 0 && functions->count == function + 1)
         functions->count--;
 }
 
 /* caller: the function that the DIE stands in, NO_FUNCTION outside all. */
-static void visit(struct walk *walk, Dwarf_Die die, uint32_t caller)
+static void visit(struct walk *walk, const struct scanned_die *die, uint32_t caller)
 {
-    Dwarf_Half tag = 0;
-    Dwarf_Error error = NULL;
-
-    if (dwarf_tag(die, &tag, &error) != DW_DLV_OK)
-        return;
-    if (tag == DW_TAG_subprogram)
+    if (die->tag == DW_TAG_subprogram)
         visit_function(walk, die, NO_FUNCTION, !walk->is_thorough);
-    else if (tag == DW_TAG_inlined_subroutine)
+    else if (die->tag == DW_TAG_inlined_subroutine)
         visit_function(walk, die, caller, false);
     else if (walk->is_thorough ||
-             (caller == NO_FUNCTION ? holds_functions(tag) : is_inside_functions(tag)))
+             (caller == NO_FUNCTION ? holds_functions(die->tag) : is_inside_functions(die->tag)))
         visit_children(walk, die, caller);
+    else
+        dwarf_scan_skip_children(&walk->scan, die);
 }
 
-static void visit_children(struct walk *walk, Dwarf_Die parent, uint32_t caller)
+static void visit_siblings(struct walk *walk, uint32_t caller)
 {
-    Dwarf_Debug debug = walk->functions->unit->object->debug;
-    Dwarf_Die child, next;
-    Dwarf_Error error = NULL;
+    struct scanned_die die;
 
-    if (walk->depth >= DEPTH_MAX || dwarf_child(parent, &child, &error) != DW_DLV_OK)
+    while (dwarf_scan_next(&walk->scan, &die) && die.tag != 0)
+        visit(walk, &die, caller);
+}
+
+static void visit_children(struct walk *walk, const struct scanned_die *parent, uint32_t caller)
+{
+    if (!parent->has_children)
         return;
-    walk->depth++;
-    for (;;) {
-        int found;
-
-        visit(walk, child, caller);
-        found = dwarf_siblingof_b(debug, child, 1, &next, &error);
-        dwarf_dealloc_die(child);
-        if (found != DW_DLV_OK)
-            break;
-        child = next;
+    if (walk->depth >= DEPTH_MAX) {
+        dwarf_scan_skip_children(&walk->scan, parent);
+        return;
     }
+    walk->depth++;
+    visit_siblings(walk, caller);
     walk->depth--;
 }
 
@@ -164,14 +162,20 @@ static bool is_address_left(const struct dwarf_functions *functions)
     return false;
 }
 
+static void walk_unit(struct dwarf_functions *functions, Dwarf_Die unit_die, bool is_thorough)
+{
+    struct walk walk = {.functions = functions, .is_thorough = is_thorough};
+
+    if (dwarf_scan_open(&walk.scan, functions->unit, unit_die))
+        visit_siblings(&walk, NO_FUNCTION);
+    dwarf_scan_close(&walk.scan);
+}
+
 void dwarf_functions_find(struct dwarf_functions *functions, Dwarf_Die unit_die)
 {
-    struct walk walk = {.functions = functions};
-
-    visit_children(&walk, unit_die, NO_FUNCTION);
-    walk.is_thorough = true;
+    walk_unit(functions, unit_die, false);
     if (is_address_left(functions))
-        visit_children(&walk, unit_die, NO_FUNCTION);
+        walk_unit(functions, unit_die, true);
 }
 
 static void describe(struct dwarf_functions *functions, struct dwarf_function *function)
