@@ -185,19 +185,42 @@ static void insert(struct thread *thread, const void *block, uint64_t size_bytes
     }
 }
 
-void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes,
-                    struct frame_start start)
+#ifdef MEMTRACE_CHECK
+/* However the counters were found, walking all of the stack must lead to the same ones. */
+static void check_counters(struct thread *thread, struct frame_start start, uint32_t counters)
 {
+    unwinder_walk(&thread->unwinder, start);
+    thread->last_counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
+    check_stack(&thread->unwinder, start, thread->last_counters == counters);
+}
+#endif
+
+static __attribute__((noinline)) uint32_t find_counters(struct thread *thread,
+                                                        struct frame_start start)
+{
+    uint32_t counters = unwinder_recall(&thread->unwinder, start);
+    if (likely(counters))
+        return counters;
+    unwinder_walk(&thread->unwinder, start);
+    counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
+    thread->last_counters = counters;
+    unwinder_memorize(&thread->unwinder, start, counters);
+    return counters;
+}
+
+void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes, uint64_t pc,
+                    uint64_t sp, uint64_t fp)
+{
+    uint32_t counters = thread->last_counters;
     if (unlikely(thread->nested_block == block)) {
         thread->nested_block = NULL; /* the allocator called itself; it is recorded already */
         return;
     }
-    if (!unwinder_capture(&thread->unwinder, start))
-        thread->last_counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
+    if (!unwinder_is_same(&thread->unwinder, pc, sp, fp))
+        counters = find_counters(thread, (struct frame_start){pc, sp, fp});
 #ifdef MEMTRACE_CHECK
-    check_stack(&thread->unwinder, start);
+    check_counters(thread, (struct frame_start){pc, sp, fp}, counters);
 #endif
-    uint32_t counters = thread->last_counters;
     if (unlikely(counters == COUNTERS_OVERFLOW))
         trace_count_anomaly(ANOMALY_OVERFLOW);
     insert(thread, block, size_bytes, counters);

@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A block was handed out to the call stack that begins at start. */
-void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes,
-                    struct frame_start start);
+/* A block was handed out to the call stack that begins with these registers. */
+void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes, uint64_t pc,
+                    uint64_t sp, uint64_t fp);
 
 /* A block is about to be given back: forget it, account for it. NULL is ignored. */
 void heap_freed(struct thread *thread, const void *block);

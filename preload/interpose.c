@@ -66,12 +66,12 @@ static __attribute__((noinline)) void allocated_otherwise(struct thread *thread,
 }
 
 ALWAYS_INLINE void allocated(struct thread *thread, const void *block, uint64_t size_bytes,
-                             struct frame_start start)
+                             uint64_t pc, uint64_t sp, uint64_t fp)
 {
     if (unlikely(!is_thread(thread)))
         allocated_otherwise(thread, block, size_bytes);
     else
-        heap_allocated(thread, block, size_bytes, start);
+        heap_allocated(thread, block, size_bytes, pc, sp, fp);
 }
 
 static __attribute__((noinline)) void freed_otherwise(struct thread *thread, const void *block)
@@ -97,7 +97,7 @@ ALWAYS_INLINE void freed(struct thread *thread, const void *block)
 #define RECORD_ALLOCATION(thread, block, size_bytes)                                               \
     do {                                                                                           \
         if (likely((block) != NULL))                                                               \
-            allocated(thread, block, size_bytes, FRAME_START_OF_CALLER());                         \
+            allocated(thread, block, size_bytes, CALLER_PC(), CALLER_SP(), CALLER_FP());           \
         end(thread);                                                                               \
     } while (0)
 

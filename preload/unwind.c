@@ -2,9 +2,11 @@
 /* unwind.c -- The call stack of this thread, exactly, at the price of a few loads. */
 #include "unwind.h"
 
+#include "arena.h"
 #include "loader.h"
 #include "rules.h"
 #include "sys.h"
+#include "text.h"
 #include "unwind_arch.h"
 
 enum {
@@ -183,30 +185,6 @@ static inline enum step step(struct unwinder *unwinder, struct state *state, str
 
 /* --- the remembered stack --- */
 
-static bool extra_words_hold(const struct frame_check *check, const struct frame_detail *frame)
-{
-    if (check->slot & CHECK_DEREF && *(const uint64_t *)frame->deref_slot != frame->deref_value)
-        return false;
-    return !(check->slot & CHECK_FP) || *(const uint64_t *)frame->fp_slot == frame->fp;
-}
-
-/* Compares from frame `from` towards the root and returns the outermost frame that is still the
- * remembered one. In this order, every slot's address is implied by words already verified, so
- * no memory is touched that a walk would not touch. */
-static inline uint32_t verify(const struct unwinder *unwinder, uint32_t from)
-{
-    uint32_t i = from;
-    for (; i > 0; i--) {
-        const struct frame_check *check = &unwinder->checks[i - 1];
-        if (*(const uint64_t *)(check->slot & ~(uint64_t)CHECK_BITS) != check->value)
-            break;
-        if (unlikely(check->slot & CHECK_BITS) &&
-            !extra_words_hold(check, &unwinder->frames[i - 1]))
-            break;
-    }
-    return i;
-}
-
 static inline bool is_same_frame(const struct frame_detail *frame, const struct state *state)
 {
     return frame->sp == state->sp && frame->pc == state->pc && !state->is_exact &&
@@ -240,15 +218,22 @@ static inline void remember(struct unwinder *unwinder, uint32_t i, const struct 
         unwinder->checks[i].slot |= CHECK_FP;
     if (frame->deref_slot)
         unwinder->checks[i].slot |= CHECK_DEREF;
+    unwinder->has_extra_checks |= (unwinder->checks[i].slot & CHECK_BITS) != 0;
 }
 
 /* The frames 0..kept-1 stay; the fresh ones follow, innermost last. */
 static void take_over(struct unwinder *unwinder, uint32_t kept)
 {
     uint32_t i = kept;
+    unwinder->met = (int64_t)kept - 1;
+    if (kept == 0)
+        unwinder->has_extra_checks = false;
     for (uint32_t k = unwinder->fresh_count; k > 0; k--, i++)
         remember(unwinder, i, &unwinder->fresh[k - 1], &unwinder->fresh_checks[k - 1]);
     unwinder->count = i;
+    const struct frame_detail *leaf = &unwinder->frames[i - 1];
+    unwinder->leaf = (struct frame_start){unwinder->is_reusable ? leaf->pc : 0, leaf->sp, leaf->fp};
+    unwinder->leaf_fp_mask = leaf->is_fp_live ? ~(uint64_t)0 : 0;
 }
 
 /* --- the walk --- */
@@ -371,19 +356,18 @@ static inline void pop_candidates(const struct unwinder *unwinder, struct walk *
         walk->candidate--;
 }
 
-static bool end_too_deep(struct unwinder *unwinder)
+static void end_too_deep(struct unwinder *unwinder)
 {
     unwinder->root = ROOT_TOO_DEEP;
     unwinder->is_reusable = false;
     take_over(unwinder, 0);
-    return false;
 }
 
 /* The walk has met the remembered stack at walk->candidate. True: all the rest of it holds. */
 static inline bool meet(struct unwinder *unwinder, struct walk *walk)
 {
     uint32_t met = (uint32_t)walk->candidate;
-    uint32_t outermost = verify(unwinder, met);
+    uint32_t outermost = unwinder_verify(unwinder, met);
     if (likely(outermost == 0) && met + 1 + unwinder->fresh_count <= unwinder->limit) {
         take_over(unwinder, met + 1);
         return true;
@@ -393,7 +377,7 @@ static inline bool meet(struct unwinder *unwinder, struct walk *walk)
     return false;
 }
 
-static __attribute__((noinline)) bool walk_stack(struct unwinder *unwinder, struct walk *walk)
+static void walk_stack(struct unwinder *unwinder, struct walk *walk)
 {
     unwinder->fresh_count = 0;
     unwinder->has_guess &= walk->candidate >= 0;
@@ -401,28 +385,101 @@ static __attribute__((noinline)) bool walk_stack(struct unwinder *unwinder, stru
         pop_candidates(unwinder, walk);
         if (walk->candidate >= 0 &&
             is_same_frame(&unwinder->frames[walk->candidate], &walk->state) && meet(unwinder, walk))
-            return false;
-        if (unlikely(unwinder->fresh_count == unwinder->limit))
-            return end_too_deep(unwinder);
+            return;
+        if (unlikely(unwinder->fresh_count == unwinder->limit)) {
+            end_too_deep(unwinder);
+            return;
+        }
         if (!walk_on(unwinder, walk))
             break;
     }
     unwinder->is_reusable = walk->is_reusable;
     take_over(unwinder, 0);
-    return false;
 }
 
-bool unwinder_capture(struct unwinder *unwinder, struct frame_start start)
+void unwinder_walk(struct unwinder *unwinder, struct frame_start start)
 {
     if (unlikely(!holds(&unwinder->ranges[0], start.sp - 8)))
         select_range(unwinder, start.sp - 8);
     struct walk walk = {.state = {.pc = start.pc, .sp = start.sp, .fp = start.fp},
                         .candidate = unwinder->is_reusable ? (int64_t)unwinder->count - 1 : -1,
                         .is_reusable = true};
-    if (walk.candidate >= 0 && is_same_frame(&unwinder->frames[walk.candidate], &walk.state) &&
-        verify(unwinder, (uint32_t)walk.candidate) == 0)
-        return true;
-    return walk_stack(unwinder, &walk);
+    unwinder->walks++;
+    walk_stack(unwinder, &walk);
+}
+
+/* --- leaf paths seen before --- */
+
+enum {
+    MEMO_AFTER_WALKS = 64 /* short-lived threads do without */
+};
+
+static inline struct leaf_memo *memo_of(const struct unwinder *unwinder, uint64_t pc, uint64_t sp)
+{
+    return &unwinder->memos[(pc ^ sp << 16) * 0x9e3779b97f4a7c15u >> (64 - MEMO_BITS)];
+}
+
+/* The frame at which the memorized path met the stack that was remembered then. */
+static inline bool is_met_frame(const struct leaf_memo *memo, const struct frame_detail *frame)
+{
+    return frame->sp == memo->met_sp && frame->pc == memo->met_pc &&
+           frame->hash.a == memo->met_hash.a && frame->hash.b == memo->met_hash.b &&
+           (!memo->is_met_fp_live || frame->fp == memo->met_fp);
+}
+
+uint32_t unwinder_recall(const struct unwinder *unwinder, struct frame_start start)
+{
+    if (!unwinder->memos || !unwinder->is_reusable)
+        return 0;
+    const struct leaf_memo *memo = memo_of(unwinder, start.pc, start.sp);
+    if (memo->start.pc != start.pc || memo->start.sp != start.sp ||
+        ((memo->start.fp ^ start.fp) & memo->fp_mask) != 0 || memo->met >= unwinder->count ||
+        !is_met_frame(memo, &unwinder->frames[memo->met]))
+        return 0;
+    for (uint32_t i = 0; i < memo->word_count; i++)
+        if (*(const uint64_t *)memo->words[i].slot != memo->words[i].value)
+            return 0;
+    return unwinder_verify(unwinder, memo->met) == 0 ? memo->call_site : 0;
+}
+
+/* The words through which frame i was reached from the one leafward of it. */
+static bool add_words(struct leaf_memo *memo, const struct unwinder *unwinder, uint32_t i)
+{
+    const struct frame_check *check = &unwinder->checks[i];
+    const struct frame_detail *frame = &unwinder->frames[i];
+    if (memo->word_count + 3 > MEMO_WORDS_MAX)
+        return false;
+    memo->words[memo->word_count++] =
+        (struct frame_check){check->slot & ~(uint64_t)CHECK_BITS, check->value};
+    if (check->slot & CHECK_DEREF)
+        memo->words[memo->word_count++] =
+            (struct frame_check){frame->deref_slot, frame->deref_value};
+    if (check->slot & CHECK_FP)
+        memo->words[memo->word_count++] = (struct frame_check){frame->fp_slot, frame->fp};
+    return true;
+}
+
+void unwinder_memorize(struct unwinder *unwinder, struct frame_start start, uint32_t call_site)
+{
+    struct leaf_memo memo = {
+        .start = start, .call_site = call_site, .met = (uint32_t)unwinder->met};
+    if (unwinder->met < 0 || !unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS)
+        return;
+    if (!unwinder->memos)
+        unwinder->memos = arena_alloc(sizeof memo << MEMO_BITS);
+    if (!unwinder->memos)
+        return;
+    for (uint32_t i = unwinder->count - 1; i > memo.met; i--)
+        if (!add_words(&memo, unwinder, i - 1))
+            return;
+    const struct frame_detail *met = &unwinder->frames[memo.met];
+    memo.fp_mask = unwinder->leaf_fp_mask;
+    memo.met_pc = met->pc;
+    memo.met_sp = met->sp;
+    memo.met_fp = met->fp;
+    memo.met_hash = met->hash;
+    memo.is_met_fp_live = met->is_fp_live;
+    *memo_of(unwinder, start.pc, start.sp) = memo;
 }
 
 size_t unwinder_bytes(uint32_t limit)
@@ -443,6 +500,9 @@ void unwinder_forget(struct unwinder *unwinder)
 {
     unwinder->count = 0;
     unwinder->is_reusable = false;
+    unwinder->leaf.pc = 0;
+    if (unwinder->memos)
+        memset(unwinder->memos, 0, sizeof *unwinder->memos << MEMO_BITS);
     unwinder->ranges[0] = unwinder->ranges[1] = (struct stack_range){0};
 }
 

@@ -64,6 +64,27 @@ struct frame_detail {
     bool keeps_fp;         /* the rule here leaves fp in the register */
 };
 
+/* A leaf path seen before: from this state the walk went through these words to frame number met
+ * of the remembered stack. If the words and that frame are the same again, so is the call site. */
+enum {
+    MEMO_BITS = 8,
+    MEMO_WORDS_MAX = 10
+};
+
+struct leaf_memo {
+    struct frame_start start;
+    uint64_t fp_mask; /* all ones if fp matters, else zero */
+    uint32_t word_count;
+    uint32_t met;
+    uint32_t call_site; /* what the caller remembered for this stack; 0: free */
+    uint32_t is_met_fp_live;
+    uint64_t met_pc;
+    uint64_t met_sp;
+    uint64_t met_fp;
+    struct path_hash met_hash;
+    struct frame_check words[MEMO_WORDS_MAX];
+};
+
 /* Stack memory that has been found readable. */
 struct stack_range {
     uint64_t low;
@@ -77,6 +98,12 @@ struct unwinder {
     enum stack_root root;
     bool has_guess;   /* generated code on the stack was passed by its frame pointer */
     bool is_reusable; /* the remembered frames may be compared with */
+    bool has_extra_checks;
+    struct frame_start leaf; /* of the remembered stack; pc 0: do not compare */
+    uint64_t leaf_fp_mask;
+    int64_t met; /* the frame at which the last walk met the remembered stack, -1: nowhere */
+    uint64_t walks;
+    struct leaf_memo *memos; /* [1 << MEMO_BITS], NULL until it pays */
     struct stack_range ranges[2];
     struct frame_check *checks;  /* [limit] */
     struct frame_detail *frames; /* [limit] */
@@ -91,11 +118,63 @@ void unwinder_init(struct unwinder *unwinder, uint32_t limit, void *memory);
 /* Forgets the last stack: code was unloaded, or the thread is another one now. */
 void unwinder_forget(struct unwinder *unwinder);
 
-/* Captures the stack. True: it is the same as the last one, frame by frame. Otherwise frames,
- * count and root describe it, hashes included, and node is 0 for the frames that are new. */
-bool unwinder_capture(struct unwinder *unwinder, struct frame_start start);
+/* Compares the words from frame `from` towards the root and returns the outermost frame that is
+ * still the remembered one. In this order, every slot's address is implied by words already
+ * verified, so no memory is touched that a walk would not touch. */
+static inline uint32_t unwinder_verify(const struct unwinder *unwinder, uint32_t from);
+
+/* True: the stack is the last one walked, frame by frame. */
+static inline bool unwinder_is_same(const struct unwinder *unwinder, uint64_t pc, uint64_t sp,
+                                    uint64_t fp);
+
+/* The call site memorized for this stack, 0 if none. */
+uint32_t unwinder_recall(const struct unwinder *unwinder, struct frame_start start);
+
+/* Walks the stack; frames, count and root then describe it, hashes included, and node is 0 for the
+ * frames that are new. */
+void unwinder_walk(struct unwinder *unwinder, struct frame_start start);
+
+/* Memorizes the call site of the stack just walked. */
+void unwinder_memorize(struct unwinder *unwinder, struct frame_start start, uint32_t call_site);
 
 /* Sets the seed of the path hashes; once, before the first capture. */
 void unwind_init(uint64_t seed_a, uint64_t seed_b);
+
+/* --- inline, because they are the price of every allocation --- */
+
+static inline bool unwinder_extra_words_hold(const struct frame_check *check,
+                                             const struct frame_detail *frame)
+{
+    if (check->slot & CHECK_DEREF && *(const uint64_t *)frame->deref_slot != frame->deref_value)
+        return false;
+    return !(check->slot & CHECK_FP) || *(const uint64_t *)frame->fp_slot == frame->fp;
+}
+
+static inline uint32_t unwinder_verify(const struct unwinder *unwinder, uint32_t from)
+{
+    uint32_t i = from;
+    if (__builtin_expect(!unwinder->has_extra_checks, 1)) {
+        for (; i > 0; i--)
+            if (*(const uint64_t *)unwinder->checks[i - 1].slot != unwinder->checks[i - 1].value)
+                break;
+        return i;
+    }
+    for (; i > 0; i--) {
+        const struct frame_check *check = &unwinder->checks[i - 1];
+        if (*(const uint64_t *)(check->slot & ~(uint64_t)CHECK_BITS) != check->value)
+            break;
+        if (check->slot & CHECK_BITS && !unwinder_extra_words_hold(check, &unwinder->frames[i - 1]))
+            break;
+    }
+    return i;
+}
+
+static inline bool unwinder_is_same(const struct unwinder *unwinder, uint64_t pc, uint64_t sp,
+                                    uint64_t fp)
+{
+    return unwinder->leaf.pc == pc && unwinder->leaf.sp == sp &&
+           ((unwinder->leaf.fp ^ fp) & unwinder->leaf_fp_mask) == 0 &&
+           unwinder_verify(unwinder, unwinder->count - 1) == 0;
+}
 
 #endif

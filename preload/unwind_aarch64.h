@@ -50,9 +50,8 @@ static inline bool arch_follows_call(uint64_t address)
 #else
 #define ARCH_CFA() ((uint64_t)__builtin_dwarf_cfa())
 #endif
-#define FRAME_START_OF_CALLER()                                                                    \
-    ((struct frame_start){.pc = arch_strip_pc((uint64_t)__builtin_return_address(0)),              \
-                          .sp = ARCH_CFA(),                                                        \
-                          .fp = *(const uint64_t *)__builtin_frame_address(0)})
+#define CALLER_PC() arch_strip_pc((uint64_t)__builtin_return_address(0))
+#define CALLER_SP() ARCH_CFA()
+#define CALLER_FP() (*(const uint64_t *)__builtin_frame_address(0))
 
 #endif

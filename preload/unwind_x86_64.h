@@ -50,9 +50,8 @@ static inline bool arch_follows_call(uint64_t address)
 
 /* The state of a hook's caller right after the call returns. The hooks are compiled with a frame
  * pointer, so their own frame is [saved rbp][return address] and the caller's sp lies above. */
-#define FRAME_START_OF_CALLER()                                                                    \
-    ((struct frame_start){.pc = (uint64_t)__builtin_return_address(0),                             \
-                          .sp = (uint64_t)__builtin_frame_address(0) + 16,                         \
-                          .fp = *(const uint64_t *)__builtin_frame_address(0)})
+#define CALLER_PC() ((uint64_t)__builtin_return_address(0))
+#define CALLER_SP() ((uint64_t)__builtin_frame_address(0) + 16)
+#define CALLER_FP() (*(const uint64_t *)__builtin_frame_address(0))
 
 #endif

@@ -25,6 +25,7 @@ struct figures {
     uint64_t too_deep; /* equal up to the depth limit */
     uint64_t signal_frames;
     uint64_t reference_short; /* libunwind stopped earlier, equal up to there */
+    uint64_t other_site;      /* the fast way had led to another call site than the walk */
 };
 
 enum {
@@ -149,7 +150,7 @@ static void check(const struct unwinder *ours, struct frame_start start)
         print_stack(ours, start, at);
 }
 
-void check_stack(const struct unwinder *ours, struct frame_start start)
+void check_stack(const struct unwinder *ours, struct frame_start start, bool is_same_site)
 {
     if (is_checking)
         return;
@@ -159,7 +160,9 @@ void check_stack(const struct unwinder *ours, struct frame_start start)
         if (getenv("CHECK_NO_CACHE"))
             unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);
     }
-    if (figures)
+    if (figures) {
         check(ours, start);
+        add(&figures->other_site, !is_same_site);
+    }
     is_checking = 0;
 }

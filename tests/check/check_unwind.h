@@ -5,6 +5,6 @@
 
 #include "../../preload/unwind.h"
 
-void check_stack(const struct unwinder *ours, struct frame_start start);
+void check_stack(const struct unwinder *ours, struct frame_start start, bool is_same_site);
 
 #endif
