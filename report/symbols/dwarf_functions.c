@@ -182,6 +182,7 @@ static void describe(struct dwarf_functions *functions, struct dwarf_function *f
 {
     uint64_t file = 0;
     uint64_t line = 0;
+    struct function_name name;
     Dwarf_Die die;
     Dwarf_Error error = NULL;
 
@@ -195,7 +196,9 @@ static void describe(struct dwarf_functions *functions, struct dwarf_function *f
     }
     function->call_file = file > UINT32_MAX ? 0 : (uint32_t)file;
     function->call_line = line > UINT32_MAX ? 0 : (uint32_t)line;
-    function->name = dwarf_function_name(functions->names, functions->unit, die);
+    name = dwarf_function_name(functions->names, functions->unit, die);
+    function->name = name.number;
+    function->has_plain_name = !name.is_linkage;
     dwarf_dealloc_die(die);
 }
 

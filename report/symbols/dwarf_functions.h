@@ -12,7 +12,8 @@ struct dwarf_function {
     uint64_t die_offset;
     uint32_t caller; /* NO_FUNCTION: not inlined */
     bool is_described;
-    uint32_t name; /* number of a string; this and the next two once it is described */
+    bool has_plain_name; /* name is not a linkage name */
+    uint32_t name;       /* number of a string; this and the next two once it is described */
     uint32_t call_file;
     uint32_t call_line;
 };

@@ -12,7 +12,7 @@
 struct name_slot {
     uint64_t offset;
     uint32_t object; /* 1 + its number; 0: the slot is free */
-    uint32_t name;
+    struct function_name name;
 };
 
 uint32_t send_string(struct sent_strings *strings, const char *text)
@@ -70,72 +70,79 @@ void dwarf_names_finish(struct dwarf_names *names)
     names->slot_count = names->count = 0;
 }
 
-/* The number of the name that the DIE itself carries, the linkage name first; else 0. */
-static uint32_t own_name(struct dwarf_names *names, const struct dwarf_unit *unit, Dwarf_Die die,
-                         bool *ret_is_linkage)
+/* The name that the DIE itself carries. */
+static struct function_name own_name(struct dwarf_names *names, const struct dwarf_unit *unit,
+                                     Dwarf_Die die)
 {
     const char *text = die_string(unit, die, DW_AT_linkage_name);
 
     if (!text)
         text = die_string(unit, die, DW_AT_MIPS_linkage_name);
-    *ret_is_linkage = text != NULL;
-    if (!text)
-        text = die_string(unit, die, DW_AT_name);
-    return send_string(names->strings, text);
+    if (text)
+        return (struct function_name){send_string(names->strings, text), true};
+    return (struct function_name){send_string(names->strings, die_string(unit, die, DW_AT_name)),
+                                  false};
 }
 
-static uint32_t name_along_chain(struct dwarf_names *names, const struct dwarf_unit *unit,
-                                 Dwarf_Die die, unsigned steps);
+static struct function_name name_along_chain(struct dwarf_names *names,
+                                             const struct dwarf_unit *unit, Dwarf_Die die,
+                                             unsigned steps);
+
+static void remember(struct dwarf_names *names, uint32_t object, uint64_t offset,
+                     struct function_name name)
+{
+    struct name_slot *slot;
+
+    if (!make_room(names))
+        return;
+    slot = find_slot(names, object, offset);
+    names->count += slot->object == 0;
+    *slot = (struct name_slot){offset, object + 1, name};
+}
 
 /* The name at the DIE that the given attribute refers to. */
-static uint32_t referred_name(struct dwarf_names *names, const struct dwarf_unit *unit,
-                              Dwarf_Die die, Dwarf_Half attribute, unsigned steps)
+static struct function_name referred_name(struct dwarf_names *names, const struct dwarf_unit *unit,
+                                          Dwarf_Die die, Dwarf_Half attribute, unsigned steps)
 {
     struct dwarf_unit other = *unit;
-    struct name_slot *slot;
+    struct function_name name = {0, false};
+    const struct name_slot *known;
     uint64_t offset = 0;
     Dwarf_Die target;
     Dwarf_Error error = NULL;
-    uint32_t name;
 
     if (!die_reference(unit->object, die, attribute, &other.object, &offset) || !make_room(names))
-        return 0;
-    slot = find_slot(names, other.object->number, offset);
-    if (slot->object)
-        return slot->name;
+        return name;
+    known = find_slot(names, other.object->number, offset);
+    if (known->object)
+        return known->name;
     if (dwarf_offdie_b(other.object->debug, offset, 1, &target, &error) != DW_DLV_OK)
-        return 0;
+        return name;
     other.is_split = unit->is_split && other.object == unit->object;
     name = name_along_chain(names, &other, target, steps + 1);
     dwarf_dealloc_die(target);
-    if (!make_room(names))
-        return name;
-    slot = find_slot(names, other.object->number, offset);
-    if (!slot->object)
-        names->count++;
-    *slot = (struct name_slot){offset, other.object->number + 1, name};
+    remember(names, other.object->number, offset, name);
     return name;
 }
 
-static uint32_t name_along_chain(struct dwarf_names *names, const struct dwarf_unit *unit,
-                                 Dwarf_Die die, unsigned steps)
+static struct function_name name_along_chain(struct dwarf_names *names,
+                                             const struct dwarf_unit *unit, Dwarf_Die die,
+                                             unsigned steps)
 {
     static const Dwarf_Half references[] = {DW_AT_abstract_origin, DW_AT_specification};
-    bool is_linkage = false;
-    uint32_t name = own_name(names, unit, die, &is_linkage);
+    struct function_name name = own_name(names, unit, die);
 
-    for (size_t i = 0; i < 2 && !is_linkage && steps < CHAIN_MAX; i++) {
-        uint32_t referred = referred_name(names, unit, die, references[i], steps);
+    for (size_t i = 0; i < 2 && !name.is_linkage && steps < CHAIN_MAX; i++) {
+        struct function_name referred = referred_name(names, unit, die, references[i], steps);
 
-        /* What is referred to may have the linkage name; a plain one adds nothing to our own. */
-        if (referred)
-            return referred;
+        if (referred.number && (referred.is_linkage || !name.number))
+            name = referred;
     }
     return name;
 }
 
-uint32_t dwarf_function_name(struct dwarf_names *names, const struct dwarf_unit *unit,
-                             Dwarf_Die die)
+struct function_name dwarf_function_name(struct dwarf_names *names, const struct dwarf_unit *unit,
+                                         Dwarf_Die die)
 {
     return name_along_chain(names, unit, die, 0);
 }

@@ -24,10 +24,15 @@ struct dwarf_names {
     bool supplement_was_missing;
 };
 
-/* The number of the function's name: its linkage name if there is one, anywhere along the DIEs it
- * refers to, else its plain name, else 0. */
-uint32_t dwarf_function_name(struct dwarf_names *names, const struct dwarf_unit *unit,
-                             Dwarf_Die die);
+struct function_name {
+    uint32_t number; /* of the string, 0: none */
+    bool is_linkage;
+};
+
+/* The function's linkage name if there is one anywhere along the DIEs it refers to, else its
+ * plain name. */
+struct function_name dwarf_function_name(struct dwarf_names *names, const struct dwarf_unit *unit,
+                                         Dwarf_Die die);
 void dwarf_names_finish(struct dwarf_names *names);
 
 #endif

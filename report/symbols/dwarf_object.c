@@ -89,6 +89,14 @@ bool dwarf_object_open(struct dwarf_object *object)
                                &error) == DW_DLV_OK;
 }
 
+void dwarf_object_close(struct dwarf_object *object)
+{
+    Dwarf_Error error = NULL;
+
+    dwarf_object_finish(object->debug, &error);
+    object->debug = NULL;
+}
+
 static bool find_attribute(Dwarf_Die die, Dwarf_Half name, Dwarf_Attribute *ret_attribute,
                            Dwarf_Half *ret_form)
 {

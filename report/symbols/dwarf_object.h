@@ -42,13 +42,15 @@ struct dwarf_unit {
     struct dwarf_object *object;
     struct range_context ranges;
     uint64_t str_offsets_base;
-    bool is_split; /* its strings and addresses are found by us: libdwarf lacks the skeleton */
+    bool is_split;    /* its strings and addresses are found by us: libdwarf lacks the skeleton */
+    bool has_mangled; /* its language mangles names */
 };
 
 /* Takes the sections of a mapped file, with the suffix ".dwo" those of its split units. */
 void dwarf_object_fill(struct dwarf_object *object, const struct elf_file *file,
                        const char *suffix);
 bool dwarf_object_open(struct dwarf_object *object);
+void dwarf_object_close(struct dwarf_object *object);
 
 /* Attributes. Each returns false when the DIE has none such or it makes no sense. */
 bool die_unsigned(Dwarf_Die die, Dwarf_Half attribute, uint64_t *ret_value);

@@ -7,14 +7,22 @@
 #include "dwarf_object.h"
 
 struct split_unit {
+    struct elf_file file;
+    struct dwarf_object object;
     struct dwarf_unit unit;
     Dwarf_Die die;
 };
 
-/* False when the skeleton is no skeleton, or when its other half is not found, which
- * *ret_is_missing is then set for. What is opened stays open for the life of the child. */
-bool split_unit_open(struct split_unit *split, const struct debuginfo *info,
-                     const struct dwarf_unit *skeleton, Dwarf_Die skeleton_die,
-                     bool *ret_is_missing);
+enum split_result {
+    SPLIT_FOUND,
+    SPLIT_MISSING,
+    NOT_SPLIT
+};
+
+/* Opens the other half if the unit is a skeleton. object_number must be new. */
+enum split_result split_unit_open(struct split_unit *split, const struct debuginfo *info,
+                                  const struct dwarf_unit *skeleton, Dwarf_Die skeleton_die,
+                                  uint32_t object_number);
+void split_unit_close(struct split_unit *split);
 
 #endif

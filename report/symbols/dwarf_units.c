@@ -23,6 +23,7 @@ struct reader {
     bool *is_answered;
     bool is_damaged;
     bool is_split_missing;
+    uint32_t object_number; /* the last one given to an object */
 
     /* The addresses of the unit being read: indexes and values, sorted. */
     uint32_t *asked;
@@ -85,6 +86,17 @@ static void sort_asked(struct reader *reader)
         reader->asked_addresses[i] = reader->addresses[reader->asked[i]];
 }
 
+/* C is the one great language that does not. */
+static bool language_mangles(Dwarf_Die die)
+{
+    uint64_t language = 0;
+
+    if (!die_unsigned(die, DW_AT_language, &language))
+        return false;
+    return language != DW_LANG_C89 && language != DW_LANG_C && language != DW_LANG_C99 &&
+           language != DW_LANG_C11 && language != DW_LANG_Mips_Assembler;
+}
+
 static void describe_unit(struct dwarf_unit *unit, struct dwarf_object *object, Dwarf_Die die)
 {
     uint64_t base = 0;
@@ -107,6 +119,7 @@ static void describe_unit(struct dwarf_unit *unit, struct dwarf_object *object, 
     if (die_section_offset(die, DW_AT_rnglists_base, &base))
         unit->ranges.rnglists_base = base;
     die_address(unit, die, DW_AT_low_pc, &unit->ranges.low_pc);
+    unit->has_mangled = language_mangles(die);
 }
 
 /* Reads the unit's functions and lines for the asked addresses and writes their frames. */
@@ -132,7 +145,8 @@ static void write_frames(struct reader *reader, struct answers *answers, size_t 
     }
     for (size_t depth = 0; depth < count; depth++) {
         frames[depth].function = chain[depth]->name;
-        frames[depth].inlined = depth + 1 < count;
+        frames[depth].is_plain =
+            chain[depth]->has_plain_name && answers->functions.unit->has_mangled;
         if (depth + 1 < count)
             frames[depth + 1] = (struct answer_frame){
                 .file = dwarf_lines_file(&answers->lines, chain[depth]->call_file),
@@ -146,6 +160,7 @@ static void read_unit(struct reader *reader, const struct dwarf_unit *unit, Dwar
 {
     struct answers answers = {0};
     struct split_unit split;
+    enum split_result split_result;
     size_t count = reader->asked_count;
 
     answers.functions = (struct dwarf_functions){.unit = unit,
@@ -159,15 +174,16 @@ static void read_unit(struct reader *reader, const struct dwarf_unit *unit, Dwar
         dwarf_lines_open(&answers.lines, unit, die, &reader->strings);
         dwarf_lines_find(&answers.lines, reader->asked_addresses, count,
                          reader->info->dwarf->code_start, answers.found);
-        if (split_unit_open(&split, reader->info, unit, die, &reader->is_split_missing)) {
+        split_result = split_unit_open(&split, reader->info, unit, die, ++reader->object_number);
+        reader->is_split_missing |= split_result == SPLIT_MISSING;
+        if (split_result == SPLIT_FOUND)
             answers.functions.unit = &split.unit;
-            dwarf_functions_find(&answers.functions, split.die);
-        } else {
-            dwarf_functions_find(&answers.functions, die);
-        }
+        dwarf_functions_find(&answers.functions, split_result == SPLIT_FOUND ? split.die : die);
         for (size_t i = 0; i < count; i++)
             write_frames(reader, &answers, i);
         answer_flush(reader->writer);
+        if (split_result == SPLIT_FOUND)
+            split_unit_close(&split);
         dwarf_lines_close(&answers.lines);
         dwarf_functions_finish(&answers.functions);
     }
@@ -285,7 +301,7 @@ static bool open_objects(struct reader *reader)
     if (!dwarf_object_open(&reader->object))
         return false;
     if (info->supplement.path && elf_map(&info->supplement)) {
-        reader->supplement.number = 1;
+        reader->supplement.number = ++reader->object_number;
         dwarf_object_fill(&reader->supplement, &info->supplement, "");
         if (dwarf_object_open(&reader->supplement))
             reader->object.supplement = &reader->supplement;

@@ -12,6 +12,7 @@
 
 #include "answers.h"
 #include "decompress.h"
+#include "demangle.h"
 #include "dwarf_units.h"
 #include "sandbox.h"
 #include "symbol_table.h"
@@ -166,9 +167,13 @@ static bool take_frames(struct intake *intake, const struct answer_record *recor
         struct answer_frame frame;
 
         memcpy(&frame, (const char *)record->frames + i * sizeof(frame), sizeof(frame));
-        answer->frames[i] =
-            (struct found_frame){our_string(intake, frame.function), our_string(intake, frame.file),
-                                 frame.line, i + 1 < record->frame_count};
+        answer->frames[i] = (struct found_frame){
+            .function = our_string(intake, frame.function),
+            .file = our_string(intake, frame.file),
+            .line = frame.line,
+            .is_inlined = i + 1 < record->frame_count,
+            .is_plain = frame.is_plain != 0,
+        };
         intake->line_count += frame.line != 0;
     }
     return true;
@@ -253,55 +258,87 @@ static void take_job(struct module_names *names, struct sandbox_job *job)
     free(job->output);
 }
 
-static bool lacks_function(const struct found_frames *answer)
+static struct found_frame *outermost(const struct found_frames *answer)
 {
-    return answer->frame_count == 0 || answer->frames[answer->frame_count - 1].function == 0;
+    return answer->frame_count ? &answer->frames[answer->frame_count - 1] : NULL;
+}
+
+static bool wants_symbol(const struct found_frames *answer)
+{
+    const struct found_frame *frame = outermost(answer);
+
+    return !frame || frame->function == 0 || frame->is_plain;
+}
+
+/* Whether a mangled symbol is that of the function whose plain name is known: other functions may
+ * have been folded into the same code. */
+static bool is_mangled_form(const char *symbol, const char *plain)
+{
+    char base[256];
+    size_t length = strcspn(plain, "<");
+
+    if (!is_mangled(symbol))
+        return false;
+    if (strncmp(plain, "operator", 8) == 0 || length >= sizeof(base))
+        return true;
+    memcpy(base, plain, length);
+    base[length] = 0;
+    return strstr(symbol, base) != NULL;
 }
 
 static void name_function(struct module_names *names, struct found_frames *answer,
-                          const char *function)
+                          const char *symbol)
 {
-    if (answer->frame_count == 0) {
-        answer->frames = calloc(1, sizeof(*answer->frames));
-        if (!answer->frames)
+    struct found_frame *frame = outermost(answer);
+
+    if (frame && frame->is_plain) {
+        const char *plain = string_pool_text(names->strings, frame->function);
+
+        if (plain && !is_mangled_form(symbol, plain))
             return;
+    }
+    if (!frame) {
+        frame = calloc(1, sizeof(*frame));
+        if (!frame)
+            return;
+        answer->frames = frame;
         answer->frame_count = 1;
     }
-    answer->frames[answer->frame_count - 1].function =
-        string_pool_add(names->strings, function, strlen(function));
+    frame->function = string_pool_add(names->strings, symbol, strlen(symbol));
+    frame->is_plain = false;
 }
 
-/* Fills in from one file's symbol table what has no function yet; true when all have one. */
-static bool name_from_table(struct module_names *names, const struct elf_file *file)
+/* Fills in from one file's symbol table what wants a symbol. */
+static void name_from_table(struct module_names *names, const struct elf_file *file)
 {
     struct symbol_table table;
-    size_t left = 0;
 
     if (!file->path || !symbol_table_read(&table, file))
-        return false;
+        return;
     for (size_t i = 0; i < names->address_count; i++) {
-        const char *function;
+        const char *symbol = NULL;
 
-        if (!lacks_function(&names->answers[i]))
-            continue;
-        function = symbol_table_find(&table, names->addresses[i]);
-        if (function)
-            name_function(names, &names->answers[i], function);
-        else
-            left++;
+        if (wants_symbol(&names->answers[i]))
+            symbol = symbol_table_find(&table, names->addresses[i]);
+        if (symbol)
+            name_function(names, &names->answers[i], symbol);
     }
     symbol_table_finish(&table);
-    return left == 0;
 }
 
+/* The debug file's table is the longer one, the module's may be all there is. */
 static void name_from_tables(struct module_names *names)
 {
-    bool is_needed = false;
+    const struct elf_file *files[] = {&names->info.debug, &names->info.module};
 
-    for (size_t i = 0; i < names->address_count && !is_needed; i++)
-        is_needed = lacks_function(&names->answers[i]);
-    if (is_needed && !name_from_table(names, &names->info.debug))
-        name_from_table(names, &names->info.module);
+    for (size_t file = 0; file < 2; file++) {
+        bool is_needed = false;
+
+        for (size_t i = 0; i < names->address_count && !is_needed; i++)
+            is_needed = wants_symbol(&names->answers[i]);
+        if (is_needed)
+            name_from_table(names, files[file]);
+    }
 }
 
 static void judge_tables(struct module_names *names)

@@ -11,6 +11,7 @@ struct found_frame {
     uint32_t file;
     uint32_t line;
     bool is_inlined;
+    bool is_plain; /* the function has a mangled name, but this is not it */
 };
 
 struct found_frames {

@@ -7,6 +7,7 @@
 
 /* How many symbols before an address are looked at for one that reaches it. */
 #define LOOK_BACK 64
+#define IS_LABEL (1u << 16) /* in a rank: the symbol has no size */
 
 struct symbol {
     uint64_t start;
@@ -88,7 +89,7 @@ static void collect(struct symbol_table *table, const struct elf_file *file, con
             continue;
         table->symbols[table->count++] = (struct symbol){
             symbol.st_value, end, name,
-            rank_of(name, ELF64_ST_BIND(symbol.st_info)) | (symbol.st_size ? 0 : 1u << 16)};
+            rank_of(name, ELF64_ST_BIND(symbol.st_info)) | (symbol.st_size ? 0 : IS_LABEL)};
     }
 }
 
@@ -100,7 +101,7 @@ static void end_unsized(struct symbol_table *table)
     for (size_t i = table->count; i-- > 0;) {
         struct symbol *symbol = &table->symbols[i];
 
-        if ((symbol->rank >> 16) && symbol->end > next_start)
+        if ((symbol->rank & IS_LABEL) && symbol->end > next_start)
             symbol->end = next_start;
         if (i > 0 && table->symbols[i - 1].start < symbol->start)
             next_start = symbol->start;
@@ -168,18 +169,22 @@ static size_t first_behind(const struct symbol_table *table, uint64_t address)
     return low;
 }
 
+/* Going back, the later symbol at one address is the better ranked one; and a symbol that has a
+ * size is better than a label without, which may stand in the middle of a function. */
 const char *symbol_table_find(const struct symbol_table *table, uint64_t address)
 {
     size_t behind = first_behind(table, address);
-    const struct symbol *best = NULL;
+    const struct symbol *sized = NULL;
+    const struct symbol *label = NULL;
 
     for (size_t i = behind; i-- > 0 && behind - i <= LOOK_BACK;) {
         const struct symbol *symbol = &table->symbols[i];
+        const struct symbol **best = symbol->rank & IS_LABEL ? &label : &sized;
 
-        if (best && symbol->start != best->start)
+        if (address < symbol->end && (!*best || symbol->start == (*best)->start))
+            *best = symbol;
+        if (sized && symbol->start != sized->start)
             break;
-        if (address < symbol->end)
-            best = symbol; /* going back, the later is the better ranked one */
     }
-    return best ? best->name : NULL;
+    return sized ? sized->name : label ? label->name : NULL;
 }
