@@ -42,8 +42,11 @@ static void open_level(struct json *json, char bracket)
 
 static void close_level(struct json *json, char bracket)
 {
+    bool was_empty = !json->has_members[json->depth];
     if (json->depth)
         json->depth--;
+    if (json->depth < 2 && !was_empty)
+        fprintf(json->out, "\n%*s", (int)json->depth, "");
     fputc(bracket, json->out);
 }
 

@@ -29,8 +29,7 @@ static int print_overview(FILE *out)
           "       memtrace VERB …\n\n",
           out);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(out, "  %-8s %-36s %s\n", commands[i]->name, commands[i]->operands,
-                commands[i]->summary);
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\nmemtrace help VERB explains one of them; more in man memtrace.\n", out);
     return out == stdout ? command_flush(STATUS_OK) : STATUS_USAGE;
 }

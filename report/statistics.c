@@ -240,6 +240,13 @@ static void gathering_finish(struct gathering *gathering)
     free(gathering->stamps);
 }
 
+static bool is_same_via(const struct statistics *statistics, uint32_t a, uint32_t b)
+{
+    if (a == NO_FRAME || b == NO_FRAME)
+        return a == b;
+    return statistics->stacks->frames[a].function == statistics->stacks->frames[b].function;
+}
+
 static void add_to_group(struct gathering *gathering, uint32_t group, const struct figures *figures,
                          const struct charge *charge, uint32_t node)
 {
@@ -254,6 +261,7 @@ static void add_to_group(struct gathering *gathering, uint32_t group, const stru
     }
     struct statistic *item = &statistics->items[gathering->items[group]];
     int64_t weight = figures_rank(figures, gathering->query->measure);
+    item->is_via_mixed = item->is_via_mixed || !is_same_via(statistics, item->via, charge->via);
     if (weight > item->via_weight) {
         item->via = charge->via;
         item->via_weight = weight;

@@ -28,10 +28,11 @@ enum measure {
 
 struct statistic {
     struct figures figures;
-    uint32_t frame;  /* one that stands for the group; NO_FRAME for a thread */
-    uint32_t via;    /* of the group's largest site */
-    uint32_t node;   /* a stack of the group */
-    uint32_t thread; /* with GROUP_BY_THREAD */
+    uint32_t frame;    /* one that stands for the group; NO_FRAME for a thread */
+    uint32_t via;      /* the runtime function that its largest site called, or NO_FRAME */
+    bool is_via_mixed; /* others called other ones */
+    uint32_t node;     /* a stack of the group */
+    uint32_t thread;   /* with GROUP_BY_THREAD */
     int64_t via_weight;
 };
 

@@ -37,7 +37,9 @@ static void write_context(const struct table *table, const struct statistics *st
     bool has_function = statistics->group_by == GROUP_BY_LINE && item->frame != NO_FRAME &&
                         stacks->frames[item->frame].function &&
                         !stacks->frames[item->frame].is_special;
-    if (!has_function && item->via == NO_FRAME)
+    bool has_via = item->via != NO_FRAME && statistics->group_by != GROUP_BY_FILE &&
+                   statistics->group_by != GROUP_BY_MODULE;
+    if (!has_function && !has_via)
         return;
     fprintf(table->out, "  %s", table->style.dim);
     if (has_function) {
@@ -45,11 +47,11 @@ static void write_context(const struct table *table, const struct statistics *st
         text_write(table->out, function ? function : "?");
         free(function);
     }
-    if (item->via != NO_FRAME) {
+    if (has_via) {
         char *via = label_via(&stacks->frames[item->via]);
         fputs(has_function ? " (via " : "(via ", table->out);
         text_write(table->out, via ? via : "?");
-        fputc(')', table->out);
+        fputs(item->is_via_mixed ? ", …)" : ")", table->out);
         free(via);
     }
     fputs(table->style.plain, table->out);
