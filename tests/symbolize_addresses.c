@@ -69,7 +69,7 @@ int main(int argc, char **argv)
         else if (strncmp(argv[i], "--debug-root=", 13) == 0)
             options.debug_root = argv[i] + 13;
         else
-            modules[1].path = argv[i];
+            modules[1].path = realpath(argv[i], NULL);
     }
     if (!modules[1].path || !read_addresses(&addresses))
         return 2;
@@ -87,5 +87,6 @@ int main(int argc, char **argv)
         print_frames(symbolizer, addresses.offsets[i]);
     symbolizer_destroy(symbolizer);
     free(addresses.offsets);
+    free((char *)modules[1].path);
     return 0;
 }

@@ -28,17 +28,17 @@ class Tap:
         name = name.replace("#", "no.").replace("\n", " ")
         print(f"{word} {self.count} - {name}{comment}", flush=True)
 
-    def note(self, text):
+    def note(self, text, file=sys.stdout):
         """Free text beside the results."""
         for line in str(text).splitlines():
-            print("# " + line.encode("ascii", "backslashreplace").decode(), flush=True)
+            print("# " + line.encode("ascii", "backslashreplace").decode(), flush=True, file=file)
 
     def ok(self, is_ok, name, why=""):
-        """One result; why is printed when it is bad."""
+        """One result; why is printed when it is bad, on stderr, which meson shows."""
         self._line("ok" if is_ok else "not ok", name)
         if not is_ok:
             self.failed += 1
-            self.note(why)
+            self.note(f"{name}\n{why}", sys.stderr)
         return bool(is_ok)
 
     def equal(self, got, expected, name, why=""):

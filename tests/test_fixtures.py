@@ -425,6 +425,19 @@ class Fixtures:
             "result": expect(1000, 50000, temporary_count=0), "last": expect(1000, 60000, temporary_count=1000),
             "handed_over": expect(1, 70, temporary_count=0)})
 
+    def word_count(self, tap):
+        """The program of the README: its lines are told by their text, it bears no tags."""
+        result = self.trace(tap, "word_count", stdin=b"the cat the dog The end\n" * 10)
+        tap.equal(result.stdout, b"    30 the\n    10 cat\n    10 dog\n", "word_count: output")
+        source = (PROGRAMS / "word_count.c").read_text().splitlines()
+        lines = self.lines(result.trace)
+        for text, figures in (("char *copy = strdup(text);", expect(60, 240, 4, 16)),
+                              ("words[used].text = strdup(text);", expect(4, 16)),
+                              ("words = realloc(words, room * sizeof *words);", expect(1, 1024))):
+            number = next(number for number, line in enumerate(source, 1) if line.strip() == text)
+            entry = lines.by_line.get(("word_count.c", number), {})
+            tap.equal({key: entry.get(key) for key in figures}, figures, f"word_count: {text}")
+
     def closed_descriptors(self, tap):
         self.simple(tap, "closed_descriptors", {"closed": {"alloc_count": 42000, "live_count": 0}})
 
@@ -432,7 +445,7 @@ class Fixtures:
 ALL = ("exact_lines exact_functions thousand_lines every_function constructors threads cross_thread_free short_threads "
        "tls_destructor realloc_race fork_lot fork_others fork_threaded vfork_exec exec_chain exits signals coroutines "
        "exceptions longjmp tail_calls deep_recursion assembly plt dlopen_reuse deepbind temporary "
-       "closed_descriptors").split()
+       "closed_descriptors word_count").split()
 
 
 def main():

@@ -4,6 +4,13 @@
  * What is left on the stack is the line that called the first of them. */
 #include <stdlib.h>
 
+/* Neither inlined nor looked into, or there would be no calls. */
+#if defined(__clang__)
+#define KEPT_APART __attribute__((noinline))
+#else
+#define KEPT_APART __attribute__((noipa))
+#endif
+
 enum {
     ROUNDS = 1000
 };
@@ -12,17 +19,17 @@ void *allocate(size_t size);
 void *allocate_by_jump(size_t size);
 void *allocate_by_two_jumps(size_t size);
 
-__attribute__((noipa)) void *allocate(size_t size)
+KEPT_APART void *allocate(size_t size)
 {
     return malloc(size);
 }
 
-__attribute__((noipa)) void *allocate_by_jump(size_t size)
+KEPT_APART void *allocate_by_jump(size_t size)
 {
     return allocate(size + 1);
 }
 
-__attribute__((noipa)) void *allocate_by_two_jumps(size_t size)
+KEPT_APART void *allocate_by_two_jumps(size_t size)
 {
     return allocate_by_jump(size + 1);
 }
