@@ -308,3 +308,14 @@ bool die_ranges(const struct dwarf_unit *unit, Dwarf_Die die, range_visitor *vis
     ranges_visit(&unit->ranges, offset, visitor, argument);
     return true;
 }
+
+/* C is the one great language that does not. */
+bool die_has_mangling_language(Dwarf_Die die)
+{
+    uint64_t language = 0;
+
+    if (!die_unsigned(die, DW_AT_language, &language))
+        return false;
+    return language != DW_LANG_C89 && language != DW_LANG_C && language != DW_LANG_C99 &&
+           language != DW_LANG_C11 && language != DW_LANG_Mips_Assembler;
+}

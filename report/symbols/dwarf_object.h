@@ -63,6 +63,9 @@ const char *die_string(const struct dwarf_unit *unit, Dwarf_Die die, Dwarf_Half 
 bool die_reference(struct dwarf_object *object, Dwarf_Die die, Dwarf_Half attribute,
                    struct dwarf_object **ret_object, uint64_t *ret_offset);
 
+/* Whether the unit's DIE names a language whose compilers mangle names. */
+bool die_has_mangling_language(Dwarf_Die unit_die);
+
 /* Visits the code ranges of a DIE; false when it has none. */
 bool die_ranges(const struct dwarf_unit *unit, Dwarf_Die die, range_visitor *visitor,
                 void *argument);

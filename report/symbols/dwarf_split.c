@@ -75,6 +75,7 @@ static void describe_split_unit(struct split_unit *split, const struct dwarf_uni
     split->unit = *skeleton;
     split->unit.object = &split->object;
     split->unit.is_split = true;
+    split->unit.has_mangled = die_has_mangling_language(split->die);
     ranges->rnglists = split->object.sections[DWARF_RNGLISTS];
     ranges->rnglists_base = RNGLISTS_HEAD_BYTES;
     if (die_section_offset(skeleton_die, DW_AT_GNU_ranges_base, &base))

@@ -86,17 +86,6 @@ static void sort_asked(struct reader *reader)
         reader->asked_addresses[i] = reader->addresses[reader->asked[i]];
 }
 
-/* C is the one great language that does not. */
-static bool language_mangles(Dwarf_Die die)
-{
-    uint64_t language = 0;
-
-    if (!die_unsigned(die, DW_AT_language, &language))
-        return false;
-    return language != DW_LANG_C89 && language != DW_LANG_C && language != DW_LANG_C99 &&
-           language != DW_LANG_C11 && language != DW_LANG_Mips_Assembler;
-}
-
 static void describe_unit(struct dwarf_unit *unit, struct dwarf_object *object, Dwarf_Die die)
 {
     uint64_t base = 0;
@@ -119,7 +108,7 @@ static void describe_unit(struct dwarf_unit *unit, struct dwarf_object *object, 
     if (die_section_offset(die, DW_AT_rnglists_base, &base))
         unit->ranges.rnglists_base = base;
     die_address(unit, die, DW_AT_low_pc, &unit->ranges.low_pc);
-    unit->has_mangled = language_mangles(die);
+    unit->has_mangled = die_has_mangling_language(die);
 }
 
 /* Reads the unit's functions and lines for the asked addresses and writes their frames. */
