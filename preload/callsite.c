@@ -367,6 +367,18 @@ uint32_t callsite_counters_of_node(struct callsite_cache *cache, uint32_t node, 
     return likely(counters) ? counters : new_site(cache, node, thread);
 }
 
+static struct callsite_cache shared_sites; /* under trace_lock */
+
+uint32_t callsite_shared_counters(uint32_t node)
+{
+    uint64_t mask = lock_enter(&trace_lock);
+    uint32_t counters = find_site(&shared_sites, node);
+    if (!counters)
+        counters = add_site(&shared_sites, node, 0);
+    lock_leave(&trace_lock, mask);
+    return counters ? counters : COUNTERS_OVERFLOW;
+}
+
 void callsite_forget_paths(struct callsite_cache *cache)
 {
     if (cache->paths)
@@ -403,4 +415,5 @@ void callsite_after_fork(void)
     orphans = NULL;
     orphan_bits = 0;
     orphan_used = 0;
+    shared_sites = (struct callsite_cache){0};
 }

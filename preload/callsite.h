@@ -44,6 +44,10 @@ uint32_t callsite_counters(struct callsite_cache *cache, struct unwinder *unwind
 /* The same for a node, for frees of blocks that another thread allocated. */
 uint32_t callsite_counters_of_node(struct callsite_cache *cache, uint32_t node, uint32_t thread);
 
+/* Counters of a node that no thread owns, to be updated atomically: for signal handlers that
+ * interrupt the recorder. */
+uint32_t callsite_shared_counters(uint32_t node);
+
 /* Code was unloaded: addresses mean something else now. Nodes and counters stay. */
 void callsite_forget_paths(struct callsite_cache *cache);
 

@@ -120,13 +120,26 @@ static inline bool is_shared_id(uint32_t counters)
     return unlikely(counters < COUNTERS_FIRST_OWNED);
 }
 
+static void add_allocation_shared(struct trace_counters *counters, uint64_t size_bytes)
+{
+    settle_peak_shared(counters);
+    __atomic_fetch_add(&counters->alloc_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->alloc_bytes, size_bytes, __ATOMIC_RELAXED);
+}
+
+static void add_free_shared(struct trace_counters *counters, uint64_t size_bytes, bool is_temporary)
+{
+    settle_peak_shared(counters);
+    __atomic_fetch_add(&counters->free_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->freed_bytes, size_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->temporary_count, is_temporary, __ATOMIC_RELAXED);
+}
+
 static inline void add_allocation(uint32_t id, uint64_t size_bytes)
 {
     struct trace_counters *counters = &trace.counters[id];
     if (is_shared_id(id)) {
-        settle_peak_shared(counters);
-        __atomic_fetch_add(&counters->alloc_count, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&counters->alloc_bytes, size_bytes, __ATOMIC_RELAXED);
+        add_allocation_shared(counters, size_bytes);
         return;
     }
     settle_peak(counters);
@@ -138,10 +151,7 @@ static inline void add_free(uint32_t id, uint64_t size_bytes, bool is_temporary)
 {
     struct trace_counters *counters = &trace.counters[id];
     if (is_shared_id(id)) {
-        settle_peak_shared(counters);
-        __atomic_fetch_add(&counters->free_count, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&counters->freed_bytes, size_bytes, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&counters->temporary_count, is_temporary, __ATOMIC_RELAXED);
+        add_free_shared(counters, size_bytes, is_temporary);
         return;
     }
     settle_peak(counters);
@@ -202,6 +212,8 @@ static __attribute__((noinline)) uint32_t find_counters(struct thread *thread,
     if (likely(counters))
         return counters;
     unwinder_walk(&thread->unwinder, start);
+    if (is_power_of_two(thread->unwinder.walks))
+        thread_refresh_name(thread);
     counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
     thread->last_counters = counters;
     unwinder_memorize(&thread->unwinder, start, counters);
@@ -212,10 +224,8 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
                     uint64_t sp, uint64_t fp)
 {
     uint32_t counters = thread->last_counters;
-    if (unlikely(thread->nested_block == block)) {
-        thread->nested_block = NULL; /* the allocator called itself; it is recorded already */
-        return;
-    }
+    if (unlikely(thread->nested_block == block))
+        return; /* the allocator has called itself, and the block is recorded already */
     if (!unwinder_is_same(&thread->unwinder, pc, sp, fp))
         counters = find_counters(thread, (struct frame_start){pc, sp, fp});
 #ifdef MEMTRACE_CHECK
@@ -229,10 +239,10 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
     thread->last_block = block;
 }
 
-struct live_block heap_take(struct thread *thread, const void *block)
+struct live_block heap_take(const void *block)
 {
     struct live_block taken = live_remove(block);
-    if (unlikely(!taken.counters) && thread->busy_block != block)
+    if (unlikely(!taken.counters))
         trace_count_anomaly(ANOMALY_UNKNOWN_FREE);
     return taken;
 }
@@ -254,18 +264,60 @@ void heap_freed(struct thread *thread, const void *block)
 {
     if (unlikely(!block))
         return;
-    heap_release(thread, block, heap_take(thread, block));
+    heap_release(thread, block, heap_take(block));
 }
 
-/* The interrupted code may be between reading and writing unflushed_bytes, so these bytes wait
- * in a place of their own until the next flush. */
+/* --- nested calls ---
+ *
+ * The interrupted code may be between reading and writing any of the thread's figures, so nothing
+ * that it writes without atomic operations may be touched here: the totals go to thread 0, the
+ * frees to counters of their own, the live bytes wait for the next flush. */
+
+static void add_nested(struct thread *thread, struct trace_thread change, int64_t bytes)
+{
+    struct trace_thread *totals = &trace.threads[0];
+    __atomic_fetch_add(&totals->alloc_count, change.alloc_count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&totals->alloc_bytes, change.alloc_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&totals->free_count, change.free_count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&totals->freed_bytes, change.freed_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&thread->nested_bytes, bytes, __ATOMIC_RELAXED);
+    trace_count_anomaly(ANOMALY_REENTRANT);
+}
+
+void heap_released_nested(struct thread *thread, struct live_block taken)
+{
+    uint32_t counters = taken.counters;
+    if (!counters)
+        return;
+    if (!is_shared_id(counters))
+        counters = callsite_shared_counters(trace.owners[counters].node);
+    add_free_shared(&trace.counters[counters], taken.size_bytes, false);
+    add_nested(thread, (struct trace_thread){.free_count = 1, .freed_bytes = taken.size_bytes},
+               -(int64_t)taken.size_bytes);
+}
+
+void heap_freed_nested(struct thread *thread, const void *block)
+{
+    if (!block || block == thread->busy_block)
+        return;
+    if (block == thread->last_block)
+        thread->last_block = NULL;
+    if (block == thread->nested_block)
+        thread->nested_block = NULL;
+    heap_released_nested(thread, heap_take(block));
+}
+
 void heap_allocated_nested(struct thread *thread, const void *block, uint64_t size_bytes)
 {
-    insert(thread, block, size_bytes, COUNTERS_REENTRANT);
-    add_allocation(COUNTERS_REENTRANT, size_bytes);
-    thread->totals->alloc_count++;
-    thread->totals->alloc_bytes += size_bytes;
-    __atomic_fetch_add(&thread->nested_bytes, (int64_t)size_bytes, __ATOMIC_RELAXED);
-    trace_count_anomaly(ANOMALY_REENTRANT);
+    bool is_failed;
+    struct live_block old = live_insert(block, size_bytes, COUNTERS_REENTRANT, &is_failed);
+    if (is_failed)
+        trace_count_anomaly(ANOMALY_UNTRACKED);
+    if (old.counters)
+        trace_count_anomaly(ANOMALY_REUSED_LIVE);
+    heap_released_nested(thread, old);
+    add_allocation_shared(&trace.counters[COUNTERS_REENTRANT], size_bytes);
+    add_nested(thread, (struct trace_thread){.alloc_count = 1, .alloc_bytes = size_bytes},
+               (int64_t)size_bytes);
     thread->nested_block = block;
 }

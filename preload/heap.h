@@ -21,12 +21,15 @@ void heap_freed(struct thread *thread, const void *block);
 
 /* realloc in two halves: forget the block before, and then either account for its end, or put it
  * back as it was because the call failed. */
-struct live_block heap_take(struct thread *thread, const void *block);
+struct live_block heap_take(const void *block);
 void heap_release(struct thread *thread, const void *block, struct live_block taken);
 void heap_put_back(const void *block, struct live_block taken);
 
-/* A block handed out while the thread was in the middle of recording another: by a signal
- * handler, or by an allocator that calls its own public functions. Without a stack. */
+/* The same for calls made while the thread was in the middle of another one: by a signal handler,
+ * or by an allocator that calls its own public functions. Allocations get no stack. A block that
+ * the interrupted call has already forgotten is passed over. */
 void heap_allocated_nested(struct thread *thread, const void *block, uint64_t size_bytes);
+void heap_freed_nested(struct thread *thread, const void *block);
+void heap_released_nested(struct thread *thread, struct live_block taken);
 
 #endif

@@ -26,7 +26,7 @@ static __attribute__((noinline)) struct thread *begin_otherwise(enum trace_call 
     if (thread == treatment(TREAT_BEFORE_OWN_TRACE)) {
         lifecycle_count_call(call);
     } else if (thread == treatment(TREAT_NESTED)) {
-        thread_self->totals->calls[call]++;
+        __atomic_fetch_add(&trace.threads[0].calls[call], 1, __ATOMIC_RELAXED);
         if (thread_self->busy == BUSY_WRAPPER)
             thread = treatment(TREAT_PASS);
     }
@@ -44,6 +44,7 @@ ALWAYS_INLINE struct thread *begin(enum trace_call call, enum busy busy)
     }
     thread->totals->calls[call]++;
     thread->busy_sp = sp;
+    thread->nested_block = NULL;
     thread->busy = busy;
     return thread;
 }
@@ -77,7 +78,7 @@ ALWAYS_INLINE void allocated(struct thread *thread, const void *block, uint64_t 
 static __attribute__((noinline)) void freed_otherwise(struct thread *thread, const void *block)
 {
     if (thread == treatment(TREAT_NESTED))
-        heap_freed(thread_self, block);
+        heap_freed_nested(thread_self, block);
     else if (thread == treatment(TREAT_BEFORE_OWN_TRACE))
         lifecycle_count_freed(block);
 }
@@ -160,25 +161,47 @@ EXPORT void *pvalloc(size_t size)
 
 /* --- reallocation --- */
 
-static __attribute__((noinline)) void *realloc_otherwise(struct thread *thread, void *block,
-                                                         size_t size)
+/* A nested realloc of the very block that the interrupted call is giving back finds no entry, and
+ * leaves it at that. */
+static void *realloc_nested(void *block, size_t size)
 {
     struct live_block taken = {0};
-    bool is_recorded = thread == treatment(TREAT_NESTED) && block != thread_self->busy_block;
-    if (is_recorded && block)
-        taken = heap_take(thread_self, block);
+    if (block && block != thread_self->busy_block)
+        taken = heap_take(block);
     void *moved = real.realloc(block, size);
     if (!moved && size) {
         heap_put_back(block, taken);
         return moved;
     }
-    if (is_recorded)
-        heap_release(thread_self, block, taken);
-    else if (thread == treatment(TREAT_BEFORE_OWN_TRACE) && !taken.counters)
-        lifecycle_count_freed(block);
+    heap_released_nested(thread_self, taken);
     if (moved)
-        allocated_otherwise(thread, moved, size);
+        heap_allocated_nested(thread_self, moved, size);
     return moved;
+}
+
+/* The old block is forgotten before the call, and counted again as inherited if the call fails. */
+static void *realloc_before_own_trace(void *block, size_t size)
+{
+    struct live_block taken = block ? live_remove(block) : (struct live_block){0};
+    void *moved = real.realloc(block, size);
+    if (!moved && size) {
+        heap_put_back(block, taken);
+        return moved;
+    }
+    lifecycle_count_released(taken);
+    if (moved)
+        lifecycle_count_allocated(moved, size);
+    return moved;
+}
+
+static __attribute__((noinline)) void *realloc_otherwise(struct thread *thread, void *block,
+                                                         size_t size)
+{
+    if (thread == treatment(TREAT_NESTED))
+        return realloc_nested(block, size);
+    if (thread == treatment(TREAT_BEFORE_OWN_TRACE))
+        return realloc_before_own_trace(block, size);
+    return real.realloc(block, size);
 }
 
 /* The old block's entry goes first: once the real realloc has given it back, another thread may
@@ -189,7 +212,7 @@ static __attribute__((noinline)) void *realloc_otherwise(struct thread *thread, 
         struct live_block taken = {0};                                                             \
         thread->busy_block = block;                                                                \
         if (block)                                                                                 \
-            taken = heap_take(thread, block);                                                      \
+            taken = heap_take(block);                                                              \
         result = expression;                                                                       \
         if (likely(result != NULL || (size_bytes) == 0))                                           \
             heap_release(thread, block, taken);                                                    \

@@ -255,23 +255,25 @@ void lifecycle_count_allocated(const void *block, uint64_t size_bytes)
 {
     bool is_failed;
     struct live_block old = live_insert(block, size_bytes, COUNTERS_BEFORE_OWN_TRACE, &is_failed);
-    if (old.counters) {
-        __atomic_fetch_add(&before.blocks.free_count, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&before.blocks.freed_bytes, old.size_bytes, __ATOMIC_RELAXED);
-    }
+    lifecycle_count_released(old);
     uint64_t bytes = __atomic_add_fetch(&before.blocks.alloc_bytes, size_bytes, __ATOMIC_RELAXED);
     if (__atomic_add_fetch(&before.blocks.alloc_count, 1, __ATOMIC_RELAXED) >= WORTH_CALLS ||
         bytes >= WORTH_BYTES)
         promote();
 }
 
-void lifecycle_count_freed(const void *block)
+void lifecycle_count_released(struct live_block taken)
 {
-    struct live_block taken = block ? live_remove(block) : (struct live_block){0};
     if (!taken.counters)
         return;
     __atomic_fetch_add(&before.blocks.free_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&before.blocks.freed_bytes, taken.size_bytes, __ATOMIC_RELAXED);
+}
+
+void lifecycle_count_freed(const void *block)
+{
+    if (block)
+        lifecycle_count_released(live_remove(block));
 }
 
 /* --- entering --- */

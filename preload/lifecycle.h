@@ -4,6 +4,7 @@
 #ifndef MEMTRACE_LIFECYCLE_H
 #define MEMTRACE_LIFECYCLE_H
 
+#include "live.h"
 #include "thread.h"
 
 #include <stdbool.h>
@@ -36,6 +37,7 @@ struct thread *lifecycle_enter(uint64_t sp);
 void lifecycle_count_call(enum trace_call call);
 void lifecycle_count_allocated(const void *block, uint64_t size_bytes);
 void lifecycle_count_freed(const void *block);
+void lifecycle_count_released(struct live_block taken);
 
 /* The program is about to end or to be replaced; nothing if the trace is not this process's. */
 void lifecycle_ending(enum trace_state state, bool is_status_known, int status);

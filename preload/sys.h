@@ -69,4 +69,9 @@ static inline uint64_t round_up(uint64_t value, uint64_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
+static inline bool is_power_of_two(uint64_t value)
+{
+    return (value & (value - 1)) == 0;
+}
+
 #endif

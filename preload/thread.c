@@ -78,7 +78,8 @@ static void note_end(struct thread *thread)
  * more: it is dead. */
 static void retire(struct thread *thread)
 {
-    __atomic_fetch_add(&trace.header->live_bytes, thread->unflushed_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&trace.header->live_bytes, thread->unflushed_bytes + thread->nested_bytes,
+                       __ATOMIC_RELAXED);
     note_end(thread);
     callsite_retire(&thread->sites);
     thread->next = spare;
@@ -111,16 +112,17 @@ static void reap(const void *tls, uint32_t tid)
 
 /* --- records in the trace, under trace_lock --- */
 
+/* Atomic, because signal handlers add to thread 0 as well. */
 static void fold(const struct trace_thread *from)
 {
     struct trace_thread *sum = &trace.threads[0];
-    sum->alloc_count += from->alloc_count;
-    sum->alloc_bytes += from->alloc_bytes;
-    sum->free_count += from->free_count;
-    sum->freed_bytes += from->freed_bytes;
-    sum->temporary_count += from->temporary_count;
+    __atomic_fetch_add(&sum->alloc_count, from->alloc_count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&sum->alloc_bytes, from->alloc_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&sum->free_count, from->free_count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&sum->freed_bytes, from->freed_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&sum->temporary_count, from->temporary_count, __ATOMIC_RELAXED);
     for (int i = 0; i < CALL_MAX; i++)
-        sum->calls[i] += from->calls[i];
+        __atomic_fetch_add(&sum->calls[i], from->calls[i], __ATOMIC_RELAXED);
     trace_count_anomaly(ANOMALY_THREADS_FOLDED);
 }
 
@@ -236,6 +238,11 @@ struct thread *thread_attach(void)
     return thread;
 }
 
+void thread_refresh_name(struct thread *thread)
+{
+    sys(__NR_prctl, PR_GET_NAME, thread->totals->name);
+}
+
 void thread_catch_up(struct thread *thread)
 {
     uint64_t generation = __atomic_load_n(thread_generation, __ATOMIC_ACQUIRE);
@@ -245,8 +252,7 @@ void thread_catch_up(struct thread *thread)
         callsite_forget_paths(&thread->sites);
         thread->code_epoch = epoch;
     }
-    /* Names are often given after the first allocation; this is cheap and rare. */
-    sys(__NR_prctl, PR_GET_NAME, thread->totals->name);
+    thread_refresh_name(thread);
     thread->is_sole = thread_is_sole();
     thread->flush_above = thread->flush_below = 0;
     thread->generation = generation;

@@ -59,6 +59,9 @@ struct thread *thread_attach(void);
 /* To be called by a thread whose generation is not the current one. */
 void thread_catch_up(struct thread *thread);
 
+/* Reads the calling thread's name again: it is often given after the first allocation. */
+void thread_refresh_name(struct thread *thread);
+
 /* Code was unloaded: all threads drop what they remember by address. */
 void thread_code_unloaded(void);
 

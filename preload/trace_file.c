@@ -55,6 +55,13 @@ static uint32_t refusals; /* requests since growing failed; 0: it has not */
 
 /* --- the name --- */
 
+static const char *program_name;
+
+void trace_file_set_program(const char *name)
+{
+    program_name = name;
+}
+
 static void add_name(struct text *text, const char *name)
 {
     size_t before = text->length;
@@ -117,24 +124,55 @@ static void make_path(struct text *text, const char *program)
     add_template(text, template, program);
 }
 
-/* Never follows a link, never overwrites: a taken name gets .1, .2, … */
-static long create_file(const char *program)
+/* Tries path, path.1, path.2, … until put succeeds or fails for another reason than that the name
+ * is taken. Never follows a link, never overwrites. */
+static long try_names(long (*put)(long fd), long fd)
 {
     struct text text;
     text_init(&text, path, sizeof path - 8);
-    make_path(&text, program);
+    make_path(&text, program_name);
     size_t length = text.length;
     if (text.is_cut)
         return -ENAMETOOLONG;
     for (uint64_t try = 1;; try++) {
-        long fd = sys(__NR_openat, AT_FDCWD, path,
-                      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd != -EEXIST || try == NAME_TRIES)
-            return fd;
+        long result = put(fd);
+        if (result != -EEXIST || try == NAME_TRIES)
+            return result;
         text = (struct text){.bytes = path, .capacity = sizeof path, .length = length};
         text_add(&text, ".");
         text_add_number(&text, try);
     }
+}
+
+static long create_named(long unused)
+{
+    (void)unused;
+    return sys(__NR_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+               0600);
+}
+
+static long link_name(long fd)
+{
+    char source[32];
+    struct text text;
+    text_init(&text, source, sizeof source);
+    text_add(&text, "/proc/self/fd/");
+    text_add_number(&text, (uint64_t)fd);
+    return sys(__NR_linkat, AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
+/* A file without a name in the directory where the trace will be. */
+static long create_unnamed(void)
+{
+    struct text text;
+    text_init(&text, path, sizeof path - 8);
+    make_path(&text, program_name);
+    while (text.length > 1 && path[text.length - 1] != '/')
+        text.length--;
+    if (!text.length || path[text.length - 1] != '/')
+        text_add(&text, "./");
+    path[text.length] = 0;
+    return sys(__NR_openat, AT_FDCWD, path, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 }
 
 /* --- room in the file --- */
@@ -358,23 +396,46 @@ static void begin_sections(bool is_child)
     refusals = 0;
 }
 
-static const char *program_name;
-
-void trace_file_set_program(const char *name)
+/* Whoever is killed while the file is being made leaves none, or a whole one: it gets its name when
+ * it is filled. */
+static long create_whole(const struct trace_header *header, uint64_t size_bytes, bool is_child)
 {
-    program_name = name;
+    long fd = create_unnamed();
+    if (fd < 0)
+        return fd;
+    long result = fill_file(fd, header, size_bytes, is_child);
+    if (!result)
+        result = try_names(link_name, fd);
+    if (!result)
+        return fd;
+    sys(__NR_close, fd);
+    return result;
+}
+
+/* Where the file system knows no unnamed files, or /proc is missing. */
+static long create_in_steps(const struct trace_header *header, uint64_t size_bytes, bool is_child)
+{
+    long fd = try_names(create_named, 0);
+    if (fd < 0)
+        return fd;
+    long result = fill_file(fd, header, size_bytes, is_child);
+    if (!result)
+        return fd;
+    sys(__NR_close, fd);
+    sys(__NR_unlinkat, AT_FDCWD, path, 0);
+    return result;
 }
 
 static long create_with(struct trace_header *header, bool is_child)
 {
-    long fd = create_file(program_name);
-    if (fd < 0)
-        return fd;
     fill_header(header, is_child);
     uint64_t size_bytes = lay_out(header, is_child);
-    long result = fill_file(fd, header, size_bytes, is_child);
-    if (!result)
-        result = map_file(fd, header);
+    long fd = create_whole(header, size_bytes, is_child);
+    if (fd < 0)
+        fd = create_in_steps(header, size_bytes, is_child);
+    if (fd < 0)
+        return fd;
+    long result = map_file(fd, header);
     sys(__NR_close, fd);
     if (result)
         sys(__NR_unlinkat, AT_FDCWD, path, 0);

@@ -33,7 +33,8 @@ enum trace_section {
     SECTION_COUNTERS,  /* struct trace_counters, one per (call site, thread) */
     SECTION_INHERITED, /* struct trace_inherited, parallel to counters; forked children only */
     SECTION_MODULES,   /* struct trace_module; element 0 stands for "no module" */
-    SECTION_THREADS,   /* struct trace_thread; element 0 sums threads that were folded away */
+    SECTION_THREADS,   /* struct trace_thread; element 0 sums threads that were folded away, and
+                          calls made from inside other calls */
     SECTION_STRINGS,   /* bytes; struct trace_string points into it */
     SECTION_COUNT,
     SECTION_MAX = 16
