@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_cli.py -- Exit statuses and messages of the tool: what a script can rely on."""
 
+import json
 import os
 import pathlib
 import shutil
 import signal
+import subprocess
 
 from tap import Tap
-from traced import Build, Tracer, execute
+from traced import Build, Tracer, clean_environment, execute, wait_until
 
 
 class Cli:
@@ -142,7 +144,6 @@ class Cli:
         """A pipe that nobody reads, a full device."""
         trace = self.tracer.run([self.build.program("exact_lines")]).trace
         with open("/dev/full", "wb") as full:
-            import subprocess  # pylint: disable=import-outside-toplevel
             process = subprocess.run([str(self.build.tool), "report", str(trace.path)], stdout=full,
                                      stderr=subprocess.PIPE, check=False)
         self.tap.ok(process.returncode == 1, "report to a full device: status", process)
@@ -172,6 +173,66 @@ class Cli:
             self.tap.ok(b"memtrace: " in result.stderr and b"anitize" in result.stderr, "sanitizer build: says so",
                         result.stderr)
 
+    def blind_to(self, name, program, status, says, *arguments):
+        """A program that cannot be seen into: its own status, and our first line is the reason."""
+        result = self.tool("run", "--", program, *arguments)
+        self.tap.equal((result.status, result.stdout), (status, b""), f"{name}: runs all the same", result.stderr)
+        lines = [line for line in result.stderr.splitlines() if line.startswith(b"memtrace: ")]
+        self.tap.ok(lines and says in lines[0].lower(), f"{name}: one line says why", result.stderr)
+
+    def own_allocator(self):
+        source, program = self.directory / "own.c", self.directory / "own"
+        source.write_text("#include <stddef.h>\nstatic char pool[1 << 20]; static size_t used;\n"
+                          "void *malloc(size_t n) { void *p = pool + used; used += (n + 15) & ~(size_t)15; return p; }\n"
+                          "void free(void *p) { (void)p; }\n"
+                          "int main(void) { for (int i = 0; i < 100; i++) free(malloc(10)); return 24; }\n")
+        if execute(["cc", "-O0", "-fno-builtin", "-o", str(program), str(source)]).status != 0:
+            self.tap.skip("own allocator", "no compiler")
+            return
+        self.blind_to("own allocator", program, 24, b"malloc")
+
+    def setuid(self):
+        program = self.directory / "setuid"
+        shutil.copy(self.build.program("exits"), program)
+        if os.geteuid() != 0:
+            self.tap.skip("setuid program", "only root can make one that changes who we are")
+            return
+        os.chown(program, 65534, -1)
+        program.chmod(0o4755)
+        self.blind_to("setuid program", program, 10, b"setuid")
+
+    def other_machine(self):
+        """An ELF file for a machine that is surely not this one."""
+        program = self.directory / "foreign"
+        content = bytearray(pathlib.Path(self.build.program("exits")).read_bytes())
+        content[18:20] = b"\x16\0"  # e_machine: S/390
+        program.write_bytes(content)
+        program.chmod(0o755)
+        result = self.tool("run", "--", program)
+        self.tap.equal(result.status, 126, "another machine's program: cannot be executed", result.stderr)
+        self.tap.ok(len(result.stderr.splitlines()) == 1 and result.stderr.startswith(b"memtrace: "),
+                    "another machine's program: one line", result.stderr)
+
+    def running(self):
+        """A running program's trace can be reported on, by its file and by its pid."""
+        directory = self.tracer.new_directory()
+        account = directory / "account"
+        environment = clean_environment({"LD_PRELOAD": str(self.build.recorder)})
+        with subprocess.Popen([self.build.program("kill_me"), str(account), "2"], env=environment, cwd=directory) as process:
+            try:
+                wait_until(lambda: list(directory.glob("*.memtrace")) and account.stat().st_size and
+                           any(account.read_bytes()))
+                counts = []
+                for target in (str(process.pid), str(next(directory.glob("*.memtrace"))), str(process.pid)):
+                    result = self.tool("report", "--json", target, cwd=directory)
+                    self.tap.equal(result.status, 0, "report of a running program: status", result.stderr)
+                    report = json.loads(result.stdout)
+                    counts.append(report["totals"]["alloc_count"])
+                    self.tap.equal(report["pid"], process.pid, "report of a running program: which one")
+                self.tap.ok(0 < counts[0] <= counts[1] <= counts[2], "report of a running program: it grows", counts)
+            finally:
+                process.kill()
+
     def unknown_variable(self):
         """An unknown MEMTRACE_ option warns once."""
         result = self.tracer.run([self.build.program("exact_lines")], environment={"MEMTRACE_NO_SUCH_OPTION": "1"})
@@ -182,7 +243,7 @@ class Cli:
 
 
 ALL = ("missing_programs usage statuses passes_through answer output_option moved bad_traces altered_traces unwritable "
-       "blind unknown_variable").split()
+       "blind own_allocator setuid other_machine running unknown_variable").split()
 
 
 def main():
