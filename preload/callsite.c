@@ -9,7 +9,7 @@
 #include "text.h"
 #include "trace_file.h"
 
-/* a and the upper bits of b identify the path: 101 bits compared, the rest is in the position. */
+/* All of a and the upper bits of b identify the path: 101 bits are compared. */
 struct path_slot {
     uint64_t a;
     uint64_t b_counters; /* low 27 bits: counters id; 0: free */
@@ -266,7 +266,7 @@ static uint32_t add_site(struct callsite_cache *cache, uint32_t node, uint32_t t
 
 static inline uint64_t path_index(const struct callsite_cache *cache, struct path_hash hash)
 {
-    return hash.b & (((uint64_t)1 << cache->path_bits) - 1);
+    return hash.a & (((uint64_t)1 << cache->path_bits) - 1);
 }
 
 static inline bool is_path(const struct path_slot *slot, struct path_hash hash)
@@ -289,20 +289,31 @@ static inline uint32_t find_path(const struct callsite_cache *cache, struct path
     }
 }
 
-/* Which slot a path is in follows from the low bits of b, which the slot does not hold: when the
- * table grows they are taken from the slot's place, of which collisions may have moved it. So a
- * larger table begins empty; its paths come back as they are met, found by their nodes. */
+static void put_path(struct callsite_cache *cache, struct path_slot slot)
+{
+    uint64_t mask = ((uint64_t)1 << cache->path_bits) - 1;
+    uint64_t i = slot.a & mask;
+    while (cache->paths[i].b_counters & COUNTERS_MASK)
+        i = (i + 1) & mask;
+    cache->paths[i] = slot;
+    cache->path_count++;
+}
+
 static bool grow_paths(struct callsite_cache *cache)
 {
-    uint32_t bits = cache->paths ? cache->path_bits + 1 : PATH_FIRST_BITS;
-    struct path_slot *paths = arena_map(sizeof *paths << bits);
-    if (!paths)
-        return false;
-    if (cache->paths)
-        arena_unmap(cache->paths, sizeof *paths << cache->path_bits);
-    cache->paths = paths;
-    cache->path_bits = bits;
+    struct callsite_cache old = *cache;
+    cache->path_bits = old.paths ? old.path_bits + 1 : PATH_FIRST_BITS;
+    cache->paths = arena_map(sizeof *cache->paths << cache->path_bits);
     cache->path_count = 0;
+    if (!cache->paths) {
+        *cache = old;
+        return false;
+    }
+    for (uint64_t i = 0; old.paths && i < (uint64_t)1 << old.path_bits; i++)
+        if (old.paths[i].b_counters & COUNTERS_MASK)
+            put_path(cache, old.paths[i]);
+    if (old.paths)
+        arena_unmap(old.paths, sizeof *old.paths << old.path_bits);
     return true;
 }
 
@@ -310,12 +321,7 @@ static void add_path(struct callsite_cache *cache, struct path_hash hash, uint32
 {
     if ((!cache->paths || cache->path_count > 1u << (cache->path_bits - 1)) && !grow_paths(cache))
         return;
-    uint64_t mask = ((uint64_t)1 << cache->path_bits) - 1;
-    uint64_t i = path_index(cache, hash);
-    while (cache->paths[i].b_counters & COUNTERS_MASK)
-        i = (i + 1) & mask;
-    cache->paths[i] = (struct path_slot){hash.a, (hash.b & ~(uint64_t)COUNTERS_MASK) | counters};
-    cache->path_count++;
+    put_path(cache, (struct path_slot){hash.a, (hash.b & ~(uint64_t)COUNTERS_MASK) | counters});
 }
 
 /* --- the interface --- */
