@@ -16,6 +16,8 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define EXPORT __attribute__((visibility("default")))
+/* The whole fast path in one function; what is not on it is marked noinline where it is. */
+#define HOT __attribute__((flatten))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* --- begin and end of a call --- */
@@ -102,7 +104,7 @@ ALWAYS_INLINE void freed(struct thread *thread, const void *block)
         end(thread);                                                                               \
     } while (0)
 
-EXPORT void *malloc(size_t size)
+EXPORT HOT void *malloc(size_t size)
 {
     struct thread *thread = begin(CALL_MALLOC, BUSY_RECORDING);
     void *block = real.malloc(size);
@@ -110,7 +112,7 @@ EXPORT void *malloc(size_t size)
     return block;
 }
 
-EXPORT void *calloc(size_t count, size_t size)
+EXPORT HOT void *calloc(size_t count, size_t size)
 {
     struct thread *thread = begin(CALL_CALLOC, BUSY_RECORDING);
     void *block = real.calloc(count, size);
@@ -221,7 +223,7 @@ static __attribute__((noinline)) void *realloc_otherwise(struct thread *thread, 
         RECORD_ALLOCATION(thread, result, size_bytes);                                             \
     } while (0)
 
-EXPORT void *realloc(void *block, size_t size)
+EXPORT HOT void *realloc(void *block, size_t size)
 {
     struct thread *thread = begin(CALL_REALLOC, BUSY_RECORDING);
     void *result;
@@ -251,7 +253,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 
 /* --- freeing: the entry goes before the block --- */
 
-EXPORT void free(void *block)
+EXPORT HOT void free(void *block)
 {
     struct thread *thread = begin(CALL_FREE, BUSY_RECORDING);
     freed(thread, block);

@@ -48,7 +48,7 @@ static void *install(void **place, size_t size_bytes)
     return node;
 }
 
-static uint32_t *slot_create(uint64_t address)
+static __attribute__((noinline)) uint32_t *slot_create(uint64_t address)
 {
     leaf_words ***root = &roots[address >> 3 & 1][address >> (LEAF_BITS + MIDDLE_BITS)];
     leaf_words **middle = __atomic_load_n(root, __ATOMIC_ACQUIRE);
@@ -63,7 +63,7 @@ static uint32_t *slot_create(uint64_t address)
     return leaf ? &(*leaf)[address >> 4 & (LEAF_WORDS - 1)] : NULL;
 }
 
-static bool is_mappable(uint64_t address)
+static inline bool is_mappable(uint64_t address)
 {
     return likely(address >> 48 == 0 && (address & 7) == 0);
 }
@@ -107,7 +107,7 @@ static inline void store(uint32_t *word, uint32_t value)
     __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-static uint64_t large_size(uint32_t *word, uint64_t address)
+static __attribute__((noinline)) uint64_t large_size(uint32_t *word, uint64_t address)
 {
     uint32_t *low = slot_after(word, address, 2);
     uint32_t *high = slot_after(word, address, 3);

@@ -212,13 +212,12 @@ static inline void remember(struct unwinder *unwinder, uint32_t i, const struct 
     frame->hash = hash_step(before, frame->pc + ((uint64_t)frame->is_exact << 63));
     frame->is_fp_live = frame->uses_fp || (frame->keeps_fp && i && frame[-1].is_fp_live);
     unwinder->checks[i] = *fresh_check;
-    /* The words that lead here from the leafward frame; that frame's register is what the live
-     * fp came in unless it was loaded. */
-    if (frame->is_fp_live && frame->fp_slot)
-        unwinder->checks[i].slot |= CHECK_FP;
-    if (frame->deref_slot)
-        unwinder->checks[i].slot |= CHECK_DEREF;
-    unwinder->has_extra_checks |= (unwinder->checks[i].slot & CHECK_BITS) != 0;
+    /* Besides the return address: the words that gave a live fp, or the CFA. If fp stayed in the
+     * register, it is checked where it came from. */
+    frame->checks_fp = frame->is_fp_live && frame->fp_slot;
+    frame->checks_deref = frame->deref_slot != 0;
+    if (frame->checks_fp || frame->checks_deref)
+        unwinder->extras[unwinder->extra_count++] = i;
 }
 
 /* The frames 0..kept-1 stay; the fresh ones follow, innermost last. */
@@ -226,8 +225,8 @@ static void take_over(struct unwinder *unwinder, uint32_t kept)
 {
     uint32_t i = kept;
     unwinder->met = (int64_t)kept - 1;
-    if (kept == 0)
-        unwinder->has_extra_checks = false;
+    while (unwinder->extra_count && unwinder->extras[unwinder->extra_count - 1] >= kept)
+        unwinder->extra_count--;
     for (uint32_t k = unwinder->fresh_count; k > 0; k--, i++)
         remember(unwinder, i, &unwinder->fresh[k - 1], &unwinder->fresh_checks[k - 1]);
     unwinder->count = i;
@@ -284,7 +283,6 @@ static void replay(struct unwinder *unwinder, struct walk *walk, uint32_t throug
                                           .fp_slot = frame->fp_slot,
                                           .deref_slot = frame->deref_slot,
                                           .deref_value = frame->deref_value};
-        walk->words.ra.slot &= ~(uint64_t)CHECK_BITS;
         walk->state.pc = frame->pc;
         walk->state.sp = frame->sp;
         if (frame->fp_slot)
@@ -449,12 +447,11 @@ static bool add_words(struct leaf_memo *memo, const struct unwinder *unwinder, u
     const struct frame_detail *frame = &unwinder->frames[i];
     if (memo->word_count + 3 > MEMO_WORDS_MAX)
         return false;
-    memo->words[memo->word_count++] =
-        (struct frame_check){check->slot & ~(uint64_t)CHECK_BITS, check->value};
-    if (check->slot & CHECK_DEREF)
+    memo->words[memo->word_count++] = *check;
+    if (frame->checks_deref)
         memo->words[memo->word_count++] =
             (struct frame_check){frame->deref_slot, frame->deref_value};
-    if (check->slot & CHECK_FP)
+    if (frame->checks_fp)
         memo->words[memo->word_count++] = (struct frame_check){frame->fp_slot, frame->fp};
     return true;
 }
@@ -484,7 +481,8 @@ void unwinder_memorize(struct unwinder *unwinder, struct frame_start start, uint
 
 size_t unwinder_bytes(uint32_t limit)
 {
-    return (2 * sizeof(struct frame_detail) + 2 * sizeof(struct frame_check)) * (limit + 1ul);
+    return (2 * sizeof(struct frame_detail) + 2 * sizeof(struct frame_check) + sizeof(uint32_t)) *
+           (limit + 1ul);
 }
 
 void unwinder_init(struct unwinder *unwinder, uint32_t limit, void *memory)
@@ -494,11 +492,13 @@ void unwinder_init(struct unwinder *unwinder, uint32_t limit, void *memory)
     unwinder->fresh = unwinder->frames + limit + 1;
     unwinder->checks = (struct frame_check *)(unwinder->fresh + limit + 1);
     unwinder->fresh_checks = unwinder->checks + limit + 1;
+    unwinder->extras = (uint32_t *)(unwinder->fresh_checks + limit + 1);
 }
 
 void unwinder_forget(struct unwinder *unwinder)
 {
     unwinder->count = 0;
+    unwinder->extra_count = 0;
     unwinder->is_reusable = false;
     unwinder->leaf.pc = 0;
     if (unwinder->memos)

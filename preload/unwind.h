@@ -37,16 +37,10 @@ struct path_hash {
 };
 
 /* A word of the stack that must still hold this value for the next frame rootward to be the
- * remembered one. The low bits of slot tell that frame_detail holds more words to check. */
+ * remembered one: the return address. Few frames have more words to check. */
 struct frame_check {
     uint64_t slot;
     uint64_t value;
-};
-
-enum {
-    CHECK_FP = 1,    /* fp_slot must hold fp */
-    CHECK_DEREF = 2, /* deref_slot must hold deref_value */
-    CHECK_BITS = 7
 };
 
 struct frame_detail {
@@ -62,6 +56,8 @@ struct frame_detail {
     bool is_fp_live;       /* unwinding from here on depends on fp */
     bool uses_fp;          /* the rule here reads fp */
     bool keeps_fp;         /* the rule here leaves fp in the register */
+    bool checks_fp;        /* fp_slot must still hold fp */
+    bool checks_deref;     /* deref_slot must still hold deref_value */
 };
 
 /* A leaf path seen before: from this state the walk went through these words to frame number met
@@ -96,15 +92,16 @@ struct unwinder {
     uint32_t count; /* frames of the last stack; 0 is the root, count - 1 the leaf */
     uint32_t fresh_count;
     enum stack_root root;
-    bool has_guess;   /* generated code on the stack was passed by its frame pointer */
-    bool is_reusable; /* the remembered frames may be compared with */
-    bool has_extra_checks;
+    bool has_guess;          /* generated code on the stack was passed by its frame pointer */
+    bool is_reusable;        /* the remembered frames may be compared with */
     struct frame_start leaf; /* of the remembered stack; pc 0: do not compare */
     uint64_t leaf_fp_mask;
     int64_t met; /* the frame at which the last walk met the remembered stack, -1: nowhere */
     uint64_t walks;
     struct leaf_memo *memos; /* [1 << MEMO_BITS], NULL until it pays */
     struct stack_range ranges[2];
+    uint32_t extra_count;
+    uint32_t *extras;            /* [limit], ascending: frames with more to check than checks[] */
     struct frame_check *checks;  /* [limit] */
     struct frame_detail *frames; /* [limit] */
     struct frame_detail *fresh;  /* [limit + 1], new frames, leaf first */
@@ -142,31 +139,33 @@ void unwind_init(uint64_t seed_a, uint64_t seed_b);
 
 /* --- inline, because they are the price of every allocation --- */
 
-static inline bool unwinder_extra_words_hold(const struct frame_check *check,
-                                             const struct frame_detail *frame)
+static inline bool unwinder_extra_words_hold(const struct frame_detail *frame)
 {
-    if (check->slot & CHECK_DEREF && *(const uint64_t *)frame->deref_slot != frame->deref_value)
+    if (frame->checks_deref && *(const uint64_t *)frame->deref_slot != frame->deref_value)
         return false;
-    return !(check->slot & CHECK_FP) || *(const uint64_t *)frame->fp_slot == frame->fp;
+    return !frame->checks_fp || *(const uint64_t *)frame->fp_slot == frame->fp;
 }
 
 static inline uint32_t unwinder_verify(const struct unwinder *unwinder, uint32_t from)
 {
+    uint32_t k = unwinder->extra_count;
     uint32_t i = from;
-    if (__builtin_expect(!unwinder->has_extra_checks, 1)) {
-        for (; i > 0; i--)
-            if (*(const uint64_t *)unwinder->checks[i - 1].slot != unwinder->checks[i - 1].value)
-                break;
-        return i;
+    while (k && unwinder->extras[k - 1] >= from)
+        k--;
+    for (;;) {
+        uint32_t next_extra = k ? unwinder->extras[k - 1] : 0;
+        const struct frame_check *end = unwinder->checks + next_extra;
+#pragma GCC unroll 4
+        for (const struct frame_check *check = unwinder->checks + i; check > end; check--)
+            if (*(const uint64_t *)check[-1].slot != check[-1].value)
+                return (uint32_t)(check - unwinder->checks);
+        if (!k)
+            return 0;
+        if (!unwinder_extra_words_hold(&unwinder->frames[next_extra]))
+            return next_extra + 1;
+        i = next_extra;
+        k--;
     }
-    for (; i > 0; i--) {
-        const struct frame_check *check = &unwinder->checks[i - 1];
-        if (*(const uint64_t *)(check->slot & ~(uint64_t)CHECK_BITS) != check->value)
-            break;
-        if (check->slot & CHECK_BITS && !unwinder_extra_words_hold(check, &unwinder->frames[i - 1]))
-            break;
-    }
-    return i;
 }
 
 static inline bool unwinder_is_same(const struct unwinder *unwinder, uint64_t pc, uint64_t sp,
