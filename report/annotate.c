@@ -2,13 +2,12 @@
 /* annotate.c -- Source code with figures beside each line, one table per function. */
 #include "annotate.h"
 
+#include "numbering.h"
 #include "text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "hash.h"
 
 /* "demo.c" and "src/demo.c" both name /home/me/src/demo.c. */
 static bool names_file(const char *subject, const char *file)
@@ -42,43 +41,30 @@ bool annotation_covers(const char *subject, const struct frame *frame)
 
 /* --- gathering --- */
 
-struct line_entry {
-    uint64_t key[3];
-    uint32_t index;
-    UT_hash_handle hh;
-};
-
 /* Per frame of the pool the line it belongs to, or NO_FRAME. */
 static uint32_t *number_lines(struct annotation *annotation, const struct stacks *stacks,
                               const char *subject)
 {
     size_t room = (size_t)stacks->frame_count + 1;
+    struct numbering numbering = {0};
     uint32_t *numbers = malloc(room * sizeof *numbers);
-    struct line_entry *entries = malloc(room * sizeof *entries);
     annotation->lines = calloc(room, sizeof *annotation->lines);
-    struct line_entry *known = NULL;
-    bool is_ok = numbers && entries && annotation->lines;
+    bool is_ok = numbers && annotation->lines;
     for (uint32_t i = 0; is_ok && i < stacks->frame_count; i++) {
         const struct frame *frame = &stacks->frames[i];
-        struct line_entry *found = NULL;
+        const char *function = frame->function ? frame->function : "";
         numbers[i] = NO_FRAME;
         if (!annotation_covers(subject, frame))
             continue;
-        const char *function = frame->function ? frame->function : "";
-        uint64_t key[3] = {(uintptr_t)frame->file, (uintptr_t)function, frame->line};
-        HASH_FIND(hh, known, key, sizeof key, found);
-        if (!found) {
-            found = &entries[annotation->count];
-            memcpy(found->key, key, sizeof key);
-            found->index = annotation->count++;
-            annotation->lines[found->index] = (struct annotated_line){
+        numbers[i] =
+            numbering_of(&numbering, (uintptr_t)frame->file, (uintptr_t)function, frame->line);
+        is_ok = numbers[i] != NUMBER_NONE;
+        if (is_ok)
+            annotation->lines[numbers[i]] = (struct annotated_line){
                 .file = frame->file, .function = function, .line = frame->line};
-            HASH_ADD(hh, known, key, sizeof key, found);
-        }
-        numbers[i] = found->index;
     }
-    HASH_CLEAR(hh, known);
-    free(entries);
+    annotation->count = numbering.count;
+    numbering_finish(&numbering);
     if (!is_ok) {
         free(numbers);
         return NULL;

@@ -14,8 +14,11 @@ struct frame {
     uint32_t line;        /* 0: unknown */
     uint32_t module_index;
     bool is_inlined;
-    bool is_special; /* stands for something other than code: function names it */
-    bool is_runtime; /* skipped when somebody's own line is looked for */
+    bool is_special;   /* stands for something other than code: function names it */
+    bool is_runtime;   /* skipped when somebody's own line is looked for */
+    bool is_allocator; /* runtime for its name's sake: an installed library's wrapper */
+    bool is_start;    /* libc's, where a program or a thread begins: what is outside is not shown */
+    bool is_nameless; /* of an installed library without names */
 };
 
 /* In place of the index of a frame. */

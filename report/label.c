@@ -56,11 +56,12 @@ char *label_via(const struct frame *frame)
     if (!frame->function || frame->is_special)
         return label_function(frame);
     const char *text = text_short_function(frame->function, name, sizeof name);
-    if (text_starts_with(text, "__GI_"))
-        text += 5;
-    if (text_starts_with(text, "__") && text[2] &&
-        text_starts_with(text_basename(frame->module), "libc.so"))
-        text += 2;
+    static const char *const prefixes[] = {"__GI_", "_IO_", "__", "_"};
+    if (!text_starts_with(text_basename(frame->module), "libc.so"))
+        return strdup(text);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (text_starts_with(text, prefixes[i]) && text[strlen(prefixes[i])])
+            text += strlen(prefixes[i]);
     return strdup(text);
 }
 

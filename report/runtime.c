@@ -72,16 +72,31 @@ static bool is_allocator_name(const char *function)
     return strcasestr(name, "alloc") || strcasestr(name, "dup");
 }
 
-bool frame_is_runtime(const struct frame *frame)
+static bool is_language_runtime(const struct frame *frame)
 {
     if (frame->is_special) /* these two end a stack and are nobody's line */
         return frame->offset == SPECIAL_TOO_DEEP || frame->offset == SPECIAL_CUT;
-    if (is_runtime_module(frame->module))
-        return true;
-    if (frame->function && is_language_function(frame->function))
-        return true;
-    if (frame->file && is_language_source(frame->file))
-        return true;
-    return frame->function && is_system_folder(frame->module) &&
-           is_allocator_name(frame->function) && (!frame->file || access(frame->file, R_OK) != 0);
+    return is_runtime_module(frame->module) ||
+           (frame->function && is_language_function(frame->function)) ||
+           (frame->file && is_language_source(frame->file));
+}
+
+static bool is_start(const struct frame *frame)
+{
+    static const char *const names[] = {"__libc_start_", "start_thread", "__clone3", "clone3",
+                                        NULL};
+    return frame->function && text_starts_with(text_basename(frame->module), "libc.so") &&
+           starts_with_any(frame->function, names);
+}
+
+void frame_classify(struct frame *frame)
+{
+    bool is_installed = !frame->is_special && is_system_folder(frame->module);
+    frame->is_runtime = is_language_runtime(frame);
+    frame->is_start = is_start(frame);
+    frame->is_nameless = is_installed && !frame->function && !frame->file;
+    frame->is_allocator = is_installed && !frame->is_runtime && frame->function &&
+                          is_allocator_name(frame->function) &&
+                          (!frame->file || access(frame->file, R_OK) != 0);
+    frame->is_runtime = frame->is_runtime || frame->is_allocator;
 }

@@ -5,9 +5,11 @@
 
 #include "frame.h"
 
-/* libc, libstdc++, libgcc, ld.so and libmemtrace; operator new; what the compiler put in from the
- * headers and the library of the language; and functions of installed libraries whose source is not
- * at hand and that are named like allocators, *alloc* or *dup*. */
-bool frame_is_runtime(const struct frame *frame);
+/* Sets is_runtime, is_allocator, is_start and is_nameless, from the rest of the frame.
+ *
+ * Runtime is libc, libstdc++, libgcc, ld.so and libmemtrace; operator new; what the compiler put in
+ * from the headers and the library of the language; and functions of installed libraries whose
+ * source is not at hand and that are named like allocators, *alloc* or *dup*. */
+void frame_classify(struct frame *frame);
 
 #endif

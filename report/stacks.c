@@ -2,21 +2,17 @@
 /* stacks.c -- The call stacks of a trace with names and lines, and whose line each one is. */
 #include "stacks.h"
 
+#include "hash.h"
+#include "numbering.h"
 #include "runtime.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
-
 /* An address as the symbolizer is asked for it. */
 struct address {
-    struct address_key {
-        uint64_t offset;
-        uint64_t module;
-    } key;
-    uint32_t place;
-    UT_hash_handle hh;
+    uint64_t offset;
+    uint32_t module;
 };
 
 struct module_name {
@@ -87,31 +83,26 @@ static bool *find_used_nodes(const struct trace *trace)
 }
 
 /* Return addresses point behind the call. */
-static struct address_key address_of(const struct trace_node *node)
+static struct address address_of(const struct trace_node *node)
 {
-    struct address_key key = {.offset = node->offset, .module = trace_node_module(node)};
-    if (key.module != NODE_MODULE_SPECIAL && !(node->module_bits & NODE_EXACT))
-        key.offset--;
-    return key;
+    struct address address = {node->offset, trace_node_module(node)};
+    if (address.module != NODE_MODULE_SPECIAL && !(node->module_bits & NODE_EXACT))
+        address.offset--;
+    return address;
 }
 
-static bool add_address(struct stacks *stacks, struct address **known, struct address *fresh,
-                        uint32_t node)
+/* Each distinct address is a place, and asked for once. */
+static bool add_address(struct stacks *stacks, struct numbering *numbering, uint32_t node)
 {
-    struct address *found;
-    fresh->key = address_of(&stacks->trace->nodes[node]);
-    HASH_FIND(hh, *known, &fresh->key, sizeof fresh->key, found);
-    if (!found) {
-        found = fresh;
-        found->place = stacks->place_count++;
-        HASH_ADD(hh, *known, key, sizeof found->key, found);
-        uint32_t module = (uint32_t)found->key.module;
-        if (module && module != NODE_MODULE_SPECIAL &&
-            !symbolizer_add(stacks->symbolizer, module, found->key.offset))
-            return false;
-    }
-    stacks->node_places[node] = found->place;
-    return true;
+    const struct address address = address_of(&stacks->trace->nodes[node]);
+    uint32_t known = numbering->count;
+    uint32_t place = numbering_of(numbering, address.offset, address.module, 0);
+    stacks->node_places[node] = place;
+    if (place == NUMBER_NONE)
+        return false;
+    if (place < known || address.module == 0 || address.module == NODE_MODULE_SPECIAL)
+        return true;
+    return symbolizer_add(stacks->symbolizer, address.module, address.offset);
 }
 
 /* --- frames --- */
@@ -128,7 +119,7 @@ static bool append_frame(struct stacks *stacks, uint32_t *capacity, const struct
     }
     struct frame *added = &stacks->frames[stacks->frame_count++];
     *added = *frame;
-    added->is_runtime = frame_is_runtime(added);
+    frame_classify(added);
     return true;
 }
 
@@ -165,19 +156,20 @@ static bool append_address(struct stacks *stacks, uint32_t *capacity, uint32_t m
     return true;
 }
 
-static bool make_frames(struct stacks *stacks, const struct address *known)
+static bool make_frames(struct stacks *stacks, const struct numbering *numbering)
 {
     uint32_t capacity = 0;
-    stacks->places = calloc((size_t)stacks->place_count + 1, sizeof *stacks->places);
+    stacks->places = calloc((size_t)numbering->count + 1, sizeof *stacks->places);
     if (!stacks->places)
         return false;
-    for (const struct address *address = known; address; address = address->hh.next) {
-        struct place *place = &stacks->places[address->place];
+    for (uint32_t i = 0; i < numbering->count; i++) {
+        struct place *place = &stacks->places[i];
+        uint64_t offset = numbering->keys[i].words[0];
+        uint32_t module = (uint32_t)numbering->keys[i].words[1];
         place->first = stacks->frame_count;
-        bool is_ok = address->key.module == NODE_MODULE_SPECIAL
-                         ? append_special(stacks, &capacity, address->key.offset)
-                         : append_address(stacks, &capacity, (uint32_t)address->key.module,
-                                          address->key.offset);
+        bool is_ok = module == NODE_MODULE_SPECIAL
+                         ? append_special(stacks, &capacity, offset)
+                         : append_address(stacks, &capacity, module, offset);
         if (!is_ok)
             return false;
         place->count = stacks->frame_count - place->first;
@@ -189,23 +181,20 @@ static bool symbolize(struct stacks *stacks, struct error *error)
 {
     const struct trace *trace = stacks->trace;
     size_t room = (size_t)trace->node_count + 1;
+    struct numbering numbering = {0};
     bool *is_used = find_used_nodes(trace);
-    struct address *addresses = malloc(room * sizeof *addresses);
-    struct address *known = NULL;
     stacks->node_places = malloc(room * sizeof *stacks->node_places);
-    bool is_ok = is_used && addresses && stacks->node_places;
+    bool is_ok = is_used && stacks->node_places;
     if (is_ok)
         memset(stacks->node_places, 0xff, room * sizeof *stacks->node_places);
     for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
         if (is_used[i])
-            is_ok = add_address(stacks, &known, &addresses[stacks->place_count], i);
-    is_ok = is_ok && HASH_COUNT(known) == stacks->place_count;
+            is_ok = add_address(stacks, &numbering, i);
     if (is_ok) {
         symbolizer_resolve(stacks->symbolizer);
-        is_ok = make_frames(stacks, known);
+        is_ok = make_frames(stacks, &numbering);
     }
-    HASH_CLEAR(hh, known);
-    free(addresses);
+    numbering_finish(&numbering);
     free(is_used);
     return is_ok || error_out_of_memory(error);
 }
@@ -221,22 +210,52 @@ static uint32_t own_frame(const struct stacks *stacks, const struct place *place
     return NO_FRAME;
 }
 
+/* What charging learns about a node for the nodes it calls. */
+struct verdict {
+    bool is_all_runtime;     /* from here outwards */
+    uint8_t allocator_depth; /* 1: an installed library's allocator; more: called by one */
+};
+
+/* Below a wrapper like sqlite3Malloc a stripped library has nameless functions that are as much its
+ * allocator as the wrapper. */
+enum {
+    NAMELESS_DEPTH_MAX = 4
+};
+
+static uint8_t allocator_depth(const struct stacks *stacks, const struct verdict *verdicts,
+                               uint32_t node)
+{
+    const struct place *place = &stacks->places[stacks->node_places[node]];
+    const struct frame *frames = &stacks->frames[place->first];
+    const struct trace_node *nodes = stacks->trace->nodes;
+    uint32_t parent = nodes[node].parent;
+    uint8_t depth = verdicts[parent].allocator_depth;
+    if (frames[place->count - 1].is_allocator)
+        return 1;
+    bool is_below = frames[0].is_nameless && depth && depth <= NAMELESS_DEPTH_MAX &&
+                    trace_node_module(&nodes[node]) == trace_node_module(&nodes[parent]);
+    return is_below ? (uint8_t)(depth + 1) : 0;
+}
+
 /* A stack that is runtime all through is charged to its innermost frame. */
 static struct charge charge_innermost(uint32_t node, const struct place *place)
 {
     return (struct charge){.node = node, .frame = place->first, .via = NO_FRAME};
 }
 
-static struct charge charge_of(const struct stacks *stacks, bool *is_all_runtime, uint32_t node)
+static struct charge charge_of(const struct stacks *stacks, struct verdict *verdicts, uint32_t node)
 {
     const struct place *place = &stacks->places[stacks->node_places[node]];
-    uint32_t own = stacks->is_system ? place->first : own_frame(stacks, place);
+    verdicts[node].allocator_depth = allocator_depth(stacks, verdicts, node);
+    uint32_t own = stacks->is_system                    ? place->first
+                   : verdicts[node].allocator_depth > 1 ? NO_FRAME
+                                                        : own_frame(stacks, place);
     if (own != NO_FRAME)
         return (struct charge){
             .node = node, .frame = own, .via = own > place->first ? own - 1 : NO_FRAME};
     uint32_t parent = stacks->trace->nodes[node].parent;
-    is_all_runtime[node] = is_all_runtime[parent];
-    if (is_all_runtime[node])
+    verdicts[node].is_all_runtime = verdicts[parent].is_all_runtime;
+    if (verdicts[node].is_all_runtime)
         return charge_innermost(node, place);
     struct charge charge = stacks->charges[parent];
     if (charge.via == NO_FRAME)
@@ -249,14 +268,14 @@ static bool find_charges(struct stacks *stacks, struct error *error)
     const struct trace *trace = stacks->trace;
     size_t room = (size_t)trace->node_count + 1;
     stacks->charges = calloc(room, sizeof *stacks->charges);
-    bool *is_all_runtime = calloc(room, sizeof *is_all_runtime);
-    bool is_ok = stacks->charges && is_all_runtime;
+    struct verdict *verdicts = calloc(room, sizeof *verdicts);
+    bool is_ok = stacks->charges && verdicts;
     if (is_ok)
-        is_all_runtime[0] = true;
+        verdicts[0].is_all_runtime = true;
     for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
         if (stacks->node_places[i] != UINT32_MAX)
-            stacks->charges[i] = charge_of(stacks, is_all_runtime, i);
-    free(is_all_runtime);
+            stacks->charges[i] = charge_of(stacks, verdicts, i);
+    free(verdicts);
     return is_ok || error_out_of_memory(error);
 }
 
@@ -326,6 +345,8 @@ size_t stack_visible(const struct stacks *stacks, uint32_t node, uint32_t *frame
     size_t visible = 0;
     while (count < room && (frame = stack_walk_next(&walk)) != NO_FRAME) {
         const struct frame *details = &stacks->frames[frame];
+        if (details->is_start && visible && !stacks->is_system)
+            break;
         frames[count++] = frame;
         if (stacks->is_system || details->is_special || !details->is_runtime || count == 1)
             visible = count;

@@ -36,7 +36,6 @@ struct stacks {
     uint32_t *node_places;  /* per node; UINT32_MAX: on no stack */
     struct charge *charges; /* per node */
     uint32_t frame_count;
-    uint32_t place_count;
     bool is_system; /* runtime frames are shown and charged like any other */
 };
 

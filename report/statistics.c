@@ -5,52 +5,12 @@
  * over the sites only adds figures up. */
 #include "statistics.h"
 
+#include "numbering.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
-
 #define NO_GROUP UINT32_MAX
-
-/* Numbers keys of three words as they come. */
-struct numbering {
-    struct numbered *known;
-    struct numbered *room;
-    uint32_t count;
-    uint32_t capacity;
-};
-
-struct numbered {
-    uint64_t key[3];
-    uint32_t number;
-    UT_hash_handle hh;
-};
-
-static bool numbering_init(struct numbering *numbering, size_t capacity)
-{
-    *numbering = (struct numbering){.capacity = (uint32_t)capacity};
-    numbering->room = malloc((capacity ? capacity : 1) * sizeof *numbering->room);
-    return numbering->room && capacity < NO_GROUP;
-}
-
-static void numbering_finish(struct numbering *numbering)
-{
-    HASH_CLEAR(hh, numbering->known);
-    free(numbering->room);
-}
-
-static uint32_t number_of(struct numbering *numbering, const uint64_t key[3])
-{
-    struct numbered *found;
-    HASH_FIND(hh, numbering->known, key, sizeof found->key, found);
-    if (found)
-        return found->number;
-    found = &numbering->room[numbering->count];
-    memcpy(found->key, key, sizeof found->key);
-    found->number = numbering->count++;
-    HASH_ADD(hh, numbering->known, key, sizeof found->key, found);
-    return found->number;
-}
 
 /* --- groups of frames --- */
 
@@ -90,19 +50,21 @@ static void group_key(const struct frame *frame, enum group_by group_by, uint64_
 static uint32_t *group_frames(const struct stacks *stacks, enum group_by group_by,
                               uint32_t *ret_count)
 {
-    struct numbering numbering;
+    struct numbering numbering = {0};
+    bool is_ok = true;
     uint32_t *groups = malloc(((size_t)stacks->frame_count + 1) * sizeof *groups);
-    if (!numbering_init(&numbering, stacks->frame_count) || !groups) {
-        free(groups);
-        groups = NULL;
-    }
-    for (uint32_t i = 0; groups && i < stacks->frame_count; i++) {
+    for (uint32_t i = 0; groups && is_ok && i < stacks->frame_count; i++) {
         uint64_t key[3];
         group_key(&stacks->frames[i], group_by, key);
-        groups[i] = number_of(&numbering, key);
+        groups[i] = numbering_of(&numbering, key[0], key[1], key[2]);
+        is_ok = groups[i] != NUMBER_NONE;
     }
     *ret_count = numbering.count;
     numbering_finish(&numbering);
+    if (!is_ok) {
+        free(groups);
+        return NULL;
+    }
     return groups;
 }
 
@@ -122,10 +84,10 @@ struct stack_groups {
 static uint32_t extend(struct stack_groups *groups, uint32_t outer, uint32_t frame)
 {
     const struct frame *details = &groups->stacks->frames[frame];
-    if (!outer && details->is_runtime && !details->is_special && !groups->stacks->is_system)
+    bool is_hidden = details->is_start || (!outer && details->is_runtime && !details->is_special);
+    if (is_hidden && !groups->stacks->is_system)
         return 0;
-    const uint64_t key[3] = {outer, groups->frame_groups[frame], 1};
-    return number_of(&groups->numbering, key);
+    return numbering_of(&groups->numbering, outer, groups->frame_groups[frame], 1);
 }
 
 static void group_node(struct stack_groups *groups, uint32_t node)
@@ -144,15 +106,6 @@ static void group_node(struct stack_groups *groups, uint32_t node)
         groups->charged[node] = groups->charged[charge->node];
 }
 
-static size_t frames_of_all_nodes(const struct stacks *stacks)
-{
-    size_t total = 1;
-    for (uint32_t i = 1; i < stacks->trace->node_count; i++)
-        if (stacks->node_places[i] != UINT32_MAX)
-            total += stacks->places[stacks->node_places[i]].count;
-    return total;
-}
-
 static uint32_t *group_stacks(const struct stacks *stacks, const uint32_t *frame_groups,
                               uint32_t *ret_count)
 {
@@ -160,13 +113,15 @@ static uint32_t *group_stacks(const struct stacks *stacks, const uint32_t *frame
     struct stack_groups groups = {.stacks = stacks, .frame_groups = frame_groups};
     groups.outer = calloc(node_count, sizeof *groups.outer);
     groups.charged = calloc(node_count, sizeof *groups.charged);
-    bool is_ok = numbering_init(&groups.numbering, frames_of_all_nodes(stacks)) && groups.outer &&
-                 groups.charged;
+    bool is_ok = groups.outer && groups.charged;
     if (is_ok)
-        number_of(&groups.numbering, (uint64_t[3]){0, 0, 0}); /* 0: nothing visible */
-    for (uint32_t i = 1; is_ok && i < stacks->trace->node_count; i++)
-        if (stacks->node_places[i] != UINT32_MAX)
-            group_node(&groups, i);
+        is_ok = numbering_of(&groups.numbering, 0, 0, 0) == 0; /* nothing visible */
+    for (uint32_t i = 1; is_ok && i < stacks->trace->node_count; i++) {
+        if (stacks->node_places[i] == UINT32_MAX)
+            continue;
+        group_node(&groups, i);
+        is_ok = groups.outer[i] != NUMBER_NONE && groups.charged[i] != NUMBER_NONE;
+    }
     *ret_count = groups.numbering.count;
     numbering_finish(&groups.numbering);
     free(groups.outer);
@@ -392,51 +347,100 @@ int64_t figures_rank(const struct figures *figures, enum measure measure)
 
 static int compare_text(const char *a, const char *b)
 {
-    return strcmp(a ? a : "", b ? b : "");
+    return a == b ? 0 : strcmp(a ? a : "", b ? b : "");
 }
 
 static int compare_numbers(int64_t a, int64_t b)
 {
-    return a < b ? -1 : a > b;
+    return (a > b) - (a < b);
 }
 
-static int compare_names(const struct statistics *statistics, const struct statistic *a,
-                         const struct statistic *b)
+static int compare_frames(const void *a, const void *b, void *context)
 {
-    if (a->frame == NO_FRAME || b->frame == NO_FRAME)
-        return compare_numbers(a->thread, b->thread);
-    const struct frame *left = &statistics->stacks->frames[a->frame];
-    const struct frame *right = &statistics->stacks->frames[b->frame];
+    const struct frame *frames = context;
+    const struct frame *left = &frames[*(const uint32_t *)a];
+    const struct frame *right = &frames[*(const uint32_t *)b];
     int result = compare_text(left->file, right->file);
     if (!result)
         result = compare_numbers(left->line, right->line);
     if (!result)
         result = compare_text(left->module, right->module);
-    if (!result)
-        result = left->offset < right->offset ? -1 : left->offset > right->offset;
-    return result ? result : compare_numbers(a->node, b->node);
+    return result ? result : (left->offset > right->offset) - (left->offset < right->offset);
 }
 
-static int compare_descending(const void *a, const void *b, void *context)
+/* Per frame its place in the order of names. Items are many and often tie: numbers compare fast. */
+static bool order_frames(struct statistics *statistics)
 {
-    const struct statistics *statistics = context;
-    const struct statistic *left = a;
-    const struct statistic *right = b;
-    enum measure measure = statistics->measure;
-    int result = compare_numbers(figures_rank(&right->figures, measure),
-                                 figures_rank(&left->figures, measure));
-    if (!result)
-        result = compare_numbers(figures_amount(&right->figures, measure).count,
-                                 figures_amount(&left->figures, measure).count);
-    return result ? result : compare_names(statistics, right, left);
+    const struct stacks *stacks = statistics->stacks;
+    size_t room = (size_t)stacks->frame_count + 1;
+    uint32_t *sorted = malloc(room * sizeof *sorted);
+    statistics->frame_order = calloc(room, sizeof *statistics->frame_order);
+    bool is_ok = sorted && statistics->frame_order;
+    for (uint32_t i = 0; is_ok && i < stacks->frame_count; i++)
+        sorted[i] = i;
+    if (is_ok && stacks->frame_count)
+        qsort_r(sorted, stacks->frame_count, sizeof *sorted, compare_frames, stacks->frames);
+    for (uint32_t i = 0; is_ok && i < stacks->frame_count; i++)
+        statistics->frame_order[sorted[i]] = i;
+    free(sorted);
+    return is_ok;
 }
 
-void statistics_sort(struct statistics *statistics, enum measure measure)
+/* What an item is sorted by, largest first. */
+struct sort_key {
+    int64_t rank;
+    int64_t count;
+    uint32_t name;
+    uint32_t node;
+    uint32_t index;
+};
+
+static int compare_descending(const void *a, const void *b)
 {
+    const struct sort_key *left = a;
+    const struct sort_key *right = b;
+    if (left->rank != right->rank)
+        return left->rank < right->rank ? 1 : -1;
+    if (left->count != right->count)
+        return left->count < right->count ? 1 : -1;
+    if (left->name != right->name)
+        return left->name < right->name ? 1 : -1;
+    return compare_numbers(right->node, left->node);
+}
+
+static struct sort_key sort_key_of(const struct statistics *statistics, uint32_t index)
+{
+    const struct statistic *item = &statistics->items[index];
+    bool is_thread = item->frame == NO_FRAME;
+    return (struct sort_key){
+        .rank = figures_rank(&item->figures, statistics->measure),
+        .count = figures_amount(&item->figures, statistics->measure).count,
+        .name = is_thread ? item->thread : statistics->frame_order[item->frame],
+        .node = item->node,
+        .index = index,
+    };
+}
+
+bool statistics_sort(struct statistics *statistics, enum measure measure)
+{
+    size_t room = (size_t)statistics->count + 1;
+    struct sort_key *keys = malloc(room * sizeof *keys);
+    struct statistic *items = malloc(room * sizeof *items);
     statistics->measure = measure;
-    if (statistics->count)
-        qsort_r(statistics->items, statistics->count, sizeof *statistics->items, compare_descending,
-                statistics);
+    if (!keys || !items) {
+        free(keys);
+        free(items);
+        return false;
+    }
+    for (uint32_t i = 0; i < statistics->count; i++)
+        keys[i] = sort_key_of(statistics, i);
+    qsort(keys, statistics->count, sizeof *keys, compare_descending);
+    for (uint32_t i = 0; i < statistics->count; i++)
+        items[i] = statistics->items[keys[i].index];
+    free(keys);
+    free(statistics->items);
+    statistics->items = items;
+    return true;
 }
 
 bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
@@ -445,16 +449,15 @@ bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
     *statistics = (struct statistics){.stacks = stacks, .group_by = query->group_by};
     bool is_ok = query->group_by == GROUP_BY_THREAD ? group_threads(statistics)
                                                     : group_sites(statistics, query);
-    if (!is_ok) {
-        statistics_finish(statistics);
-        return error_out_of_memory(error);
-    }
-    statistics_sort(statistics, query->measure);
-    return true;
+    if (is_ok && order_frames(statistics) && statistics_sort(statistics, query->measure))
+        return true;
+    statistics_finish(statistics);
+    return error_out_of_memory(error);
 }
 
 void statistics_finish(struct statistics *statistics)
 {
     free(statistics->items);
+    free(statistics->frame_order);
     *statistics = (struct statistics){0};
 }

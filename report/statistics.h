@@ -41,6 +41,7 @@ struct statistics {
     enum group_by group_by;
     enum measure measure;
     struct statistic *items;
+    uint32_t *frame_order; /* per frame its place among their names */
     uint32_t count;
     struct figures total; /* of what the filters kept, everything once */
     uint32_t site_count;
@@ -57,8 +58,9 @@ bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
                      const struct statistics_query *query, struct error *error);
 void statistics_finish(struct statistics *statistics);
 
-/* Sorts by another measure: largest first, ties by count and then by name, descending. */
-void statistics_sort(struct statistics *statistics, enum measure measure);
+/* Sorts by another measure: largest first, ties by count and then by name, descending. False when
+ * out of memory, the order as it was. */
+bool statistics_sort(struct statistics *statistics, enum measure measure);
 
 /* The pair a measure shows. */
 struct amount {

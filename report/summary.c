@@ -12,7 +12,9 @@
 
 enum {
     TOP_LINES = 3,
-    CALLERS_SHOWN = 3
+    CALLERS_SHOWN = 3,
+    CALLERS_LOOKED_AT = 16,
+    LABEL_COLUMNS_MAX = 40
 };
 
 static const char *plural(int64_t count, const char *one, const char *many)
@@ -39,6 +41,12 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
 
 /* --- top lines --- */
 
+static bool is_same_function(const struct stacks *stacks, uint32_t a, uint32_t b)
+{
+    const char *function = stacks->frames[a].function;
+    return function && function == stacks->frames[b].function;
+}
+
 /* "dup_name < push < main (via strdup)" */
 static char *describe_callers(const struct statistics *statistics, const struct statistic *item)
 {
@@ -48,14 +56,18 @@ static char *describe_callers(const struct statistics *statistics, const struct 
     FILE *out = open_memstream(&text, &text_bytes);
     if (!out)
         return NULL;
-    uint32_t frames[CALLERS_SHOWN + 1];
-    size_t count = stack_visible(stacks, item->node, frames, CALLERS_SHOWN + 1);
-    for (size_t i = 0; i < count && i < CALLERS_SHOWN; i++) {
+    uint32_t frames[CALLERS_LOOKED_AT];
+    size_t count = stack_visible(stacks, item->node, frames, CALLERS_LOOKED_AT);
+    size_t shown = 0;
+    size_t i;
+    for (i = 0; i < count && shown < CALLERS_SHOWN; i++) {
+        if (i && is_same_function(stacks, frames[i], frames[i - 1]))
+            continue; /* recursion, or a function split by the compiler */
         char *name = label_short_function(&stacks->frames[frames[i]]);
-        fprintf(out, "%s%s", i ? " < " : "", name ? name : "?");
+        fprintf(out, "%s%s", shown++ ? " < " : "", name ? name : "?");
         free(name);
     }
-    if (count > CALLERS_SHOWN)
+    if (i < count)
         fputs(" < …", out);
     if (item->via != NO_FRAME) {
         char *name = label_via(&stacks->frames[item->via]);
@@ -116,8 +128,9 @@ static void write_top_line(FILE *out, const struct statistics *statistics,
 static void write_top(FILE *out, struct statistics *statistics, enum measure measure,
                       const char *title, const struct style *style)
 {
-    statistics_sort(statistics, measure);
-    size_t width = label_columns(statistics, style->columns == SIZE_MAX ? SIZE_MAX : 32);
+    if (!statistics_sort(statistics, measure))
+        return;
+    size_t width = label_columns(statistics, LABEL_COLUMNS_MAX);
     for (uint32_t i = 0; i < statistics->count && i < TOP_LINES; i++) {
         if (!has_something(statistics, &statistics->items[i]))
             break;
