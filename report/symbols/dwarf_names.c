@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define CHAIN_MAX 16
+#define QUALIFIED_BYTES_MAX 4096
 
 struct name_slot {
     uint64_t offset;
@@ -66,6 +67,7 @@ static bool make_room(struct dwarf_names *names)
 void dwarf_names_finish(struct dwarf_names *names)
 {
     free(names->slots);
+    dwarf_scopes_finish(&names->scopes);
     names->slots = NULL;
     names->slot_count = names->count = 0;
 }
@@ -75,13 +77,17 @@ static struct function_name own_name(struct dwarf_names *names, const struct dwa
                                      Dwarf_Die die)
 {
     const char *text = die_string(unit, die, DW_AT_linkage_name);
+    char qualified[QUALIFIED_BYTES_MAX];
 
     if (!text)
         text = die_string(unit, die, DW_AT_MIPS_linkage_name);
     if (text)
         return (struct function_name){send_string(names->strings, text), true};
-    return (struct function_name){send_string(names->strings, die_string(unit, die, DW_AT_name)),
-                                  false};
+    text = die_string(unit, die, DW_AT_name);
+    if (text && unit->has_mangled &&
+        dwarf_scopes_qualify(&names->scopes, unit, die, text, qualified, sizeof(qualified)))
+        text = qualified;
+    return (struct function_name){send_string(names->strings, text), false};
 }
 
 static struct function_name name_along_chain(struct dwarf_names *names,

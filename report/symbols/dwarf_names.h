@@ -4,7 +4,7 @@
 #define MEMTRACE_SYMBOLS_DWARF_NAMES_H
 
 #include "answers.h"
-#include "dwarf_object.h"
+#include "dwarf_scopes.h"
 #include "string_pool.h"
 
 /* Strings on their way to the tool: each text is sent once. */
@@ -21,7 +21,7 @@ struct dwarf_names {
     struct name_slot *slots;
     size_t slot_count;
     size_t count;
-    bool supplement_was_missing;
+    struct dwarf_scopes scopes;
 };
 
 struct function_name {
@@ -30,7 +30,7 @@ struct function_name {
 };
 
 /* The function's linkage name if there is one anywhere along the DIEs it refers to, else its
- * plain name. */
+ * plain name; in languages that mangle names with its scope before it. */
 struct function_name dwarf_function_name(struct dwarf_names *names, const struct dwarf_unit *unit,
                                          Dwarf_Die die);
 void dwarf_names_finish(struct dwarf_names *names);

@@ -319,3 +319,28 @@ bool die_has_mangling_language(Dwarf_Die die)
     return language != DW_LANG_C89 && language != DW_LANG_C && language != DW_LANG_C99 &&
            language != DW_LANG_C11 && language != DW_LANG_Mips_Assembler;
 }
+
+void dwarf_unit_describe(struct dwarf_unit *unit, struct dwarf_object *object, Dwarf_Die die)
+{
+    uint64_t base = 0;
+    Dwarf_Half version = 0, offset_bytes = 0, address_bytes = 8;
+    Dwarf_Error error = NULL;
+
+    memset(unit, 0, sizeof(*unit));
+    unit->object = object;
+    unit->ranges.ranges = object->sections[DWARF_RANGES];
+    unit->ranges.rnglists = object->sections[DWARF_RNGLISTS];
+    unit->ranges.addresses = object->sections[DWARF_ADDR];
+    dwarf_get_version_of_die(die, &version, &offset_bytes);
+    dwarf_get_die_address_size(die, &address_bytes, &error);
+    unit->ranges.version = version;
+    unit->ranges.offset_bytes = (uint8_t)offset_bytes;
+    unit->ranges.address_bytes = (uint8_t)address_bytes;
+    if (die_section_offset(die, DW_AT_addr_base, &base) ||
+        die_section_offset(die, DW_AT_GNU_addr_base, &base))
+        unit->ranges.addresses_base = base;
+    if (die_section_offset(die, DW_AT_rnglists_base, &base))
+        unit->ranges.rnglists_base = base;
+    die_address(unit, die, DW_AT_low_pc, &unit->ranges.low_pc);
+    unit->has_mangled = die_has_mangling_language(die);
+}

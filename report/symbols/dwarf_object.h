@@ -52,6 +52,9 @@ void dwarf_object_fill(struct dwarf_object *object, const struct elf_file *file,
 bool dwarf_object_open(struct dwarf_object *object);
 void dwarf_object_close(struct dwarf_object *object);
 
+/* Reads from the unit's DIE how the rest of it is to be read. */
+void dwarf_unit_describe(struct dwarf_unit *unit, struct dwarf_object *object, Dwarf_Die unit_die);
+
 /* Attributes. Each returns false when the DIE has none such or it makes no sense. */
 bool die_unsigned(Dwarf_Die die, Dwarf_Half attribute, uint64_t *ret_value);
 bool die_section_offset(Dwarf_Die die, Dwarf_Half attribute, uint64_t *ret_offset);

@@ -86,31 +86,6 @@ static void sort_asked(struct reader *reader)
         reader->asked_addresses[i] = reader->addresses[reader->asked[i]];
 }
 
-static void describe_unit(struct dwarf_unit *unit, struct dwarf_object *object, Dwarf_Die die)
-{
-    uint64_t base = 0;
-    Dwarf_Half version = 0, offset_bytes = 0, address_bytes = 8;
-    Dwarf_Error error = NULL;
-
-    memset(unit, 0, sizeof(*unit));
-    unit->object = object;
-    unit->ranges.ranges = object->sections[DWARF_RANGES];
-    unit->ranges.rnglists = object->sections[DWARF_RNGLISTS];
-    unit->ranges.addresses = object->sections[DWARF_ADDR];
-    dwarf_get_version_of_die(die, &version, &offset_bytes);
-    dwarf_get_die_address_size(die, &address_bytes, &error);
-    unit->ranges.version = version;
-    unit->ranges.offset_bytes = (uint8_t)offset_bytes;
-    unit->ranges.address_bytes = (uint8_t)address_bytes;
-    if (die_section_offset(die, DW_AT_addr_base, &base) ||
-        die_section_offset(die, DW_AT_GNU_addr_base, &base))
-        unit->ranges.addresses_base = base;
-    if (die_section_offset(die, DW_AT_rnglists_base, &base))
-        unit->ranges.rnglists_base = base;
-    die_address(unit, die, DW_AT_low_pc, &unit->ranges.low_pc);
-    unit->has_mangled = die_has_mangling_language(die);
-}
-
 /* Reads the unit's functions and lines for the asked addresses and writes their frames. */
 struct answers {
     struct dwarf_functions functions;
@@ -222,7 +197,7 @@ static void consider_unit(struct reader *reader, Dwarf_Die die)
 
     if (!is_compile_unit(die))
         return;
-    describe_unit(&unit, &reader->object, die);
+    dwarf_unit_describe(&unit, &reader->object, die);
     begin_unit(reader);
     if (!die_ranges(&unit, die, ask_range, reader) && !ask_aranges(reader, die)) {
         remember_unknown(reader, die);
@@ -274,7 +249,7 @@ static void read_unknown_unit(struct reader *reader, uint64_t offset)
         dwarf_offdie_b(reader->object.debug, offset, 1, &die, &error) != DW_DLV_OK)
         return;
     sort_asked(reader);
-    describe_unit(&unit, &reader->object, die);
+    dwarf_unit_describe(&unit, &reader->object, die);
     read_unit(reader, &unit, die);
     dwarf_dealloc_die(die);
 }

@@ -270,20 +270,29 @@ static bool wants_symbol(const struct found_frames *answer)
     return !frame || frame->function == 0 || frame->is_plain;
 }
 
+/* "b" of "a<x::y>::b<z>": what the mangled name must contain. */
+static size_t find_base(const char *name, const char **ret_base)
+{
+    int depth = 0;
+
+    *ret_base = name;
+    for (; *name; name++) {
+        depth += (*name == '<' || *name == '(') - (*name == '>' || *name == ')');
+        if (depth == 0 && name[0] == ':' && name[1] == ':')
+            *ret_base = name + 2;
+    }
+    return strcspn(*ret_base, "<");
+}
+
 /* Whether a mangled symbol is that of the function whose plain name is known: other functions may
  * have been folded into the same code. */
 static bool is_mangled_form(const char *symbol, const char *plain)
 {
-    char base[256];
-    size_t length = strcspn(plain, "<");
+    const char *base;
+    size_t length = find_base(plain, &base);
 
-    if (!is_mangled(symbol))
-        return false;
-    if (strncmp(plain, "operator", 8) == 0 || length >= sizeof(base))
-        return true;
-    memcpy(base, plain, length);
-    base[length] = 0;
-    return strstr(symbol, base) != NULL;
+    return is_mangled(symbol) && (strncmp(base, "operator", 8) == 0 ||
+                                  memmem(symbol, strlen(symbol), base, length) != NULL);
 }
 
 static void name_function(struct module_names *names, struct found_frames *answer,
