@@ -139,7 +139,7 @@ def check_top_lines(tap):
                 re.match(rf"/\* {re.escape(path.name)} -- \S", lines[1])
             tap.ok(good, f"{folder}/{path.name}: licence and definition", lines)
         for path in files(folder, ".py"):
-            lines = path.read_text().splitlines()[:2]
+            lines = [line for line in path.read_text().splitlines()[:3] if not line.startswith("#!")][:2]
             good = len(lines) == 2 and lines[0] == "# SPDX-License-Identifier: BSD-2-Clause" and \
                 lines[1].startswith(f'"""{path.name} -- ')
             tap.ok(good, f"{folder}/{path.name}: licence and definition", lines)

@@ -68,7 +68,7 @@ def frames_of(command):
     words = shlex.split(command["command"])
     with tempfile.TemporaryDirectory() as directory:
         words[words.index("-o") + 1] = f"{directory}/out.o"
-        subprocess.run([*words, "-fstack-usage"], cwd=command["directory"], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([*words, "-fno-lto", "-fstack-usage"], cwd=command["directory"], check=True, stderr=subprocess.DEVNULL)
         try:
             with open(f"{directory}/out.su", encoding="utf-8") as usage:
                 return [(name, int(size), kind) for name, size, kind in
@@ -87,6 +87,23 @@ def check_frames(tap, build):
         large = [frame for frame in frames if frame[0].split(":")[-1] not in UNBOUNDED_FRAMES and
                  (frame[1] > FRAME_BYTES_MAX or frame[2] == "dynamic")]
         tap.equal(large, [], f"frames: {name}, {len(frames)} functions within {FRAME_BYTES_MAX} bytes")
+        tap.ok(frames, f"frames: {name} has functions")
+
+
+def check_linked_frames(tap, library):
+    """The same in the library itself, where link-time optimisation may have put functions together."""
+    found, name, adjustments = [], "", 0
+    for line in output_of("objdump", "-d", "--no-show-raw-insn", str(library)).splitlines():
+        head = re.match(r"[0-9a-f]+ <(.*)>:", line)
+        name = head.group(1) if head else name
+        adjustment = re.search(r"\bsub\s+(?:\$(0x[0-9a-f]+),%rsp|sp, sp, #(0x[0-9a-f]+))", line)
+        if adjustment:
+            adjustments += 1
+            size = int(adjustment.group(1) or adjustment.group(2), 16)
+            if size > FRAME_BYTES_MAX:
+                found.append((name, size))
+    tap.ok(adjustments > 20, "frames of the library: found", adjustments)
+    tap.equal(found, [], f"frames of the library: within {FRAME_BYTES_MAX} bytes")
 
 
 def check_size(tap, build):
@@ -100,6 +117,7 @@ def main():
         tap.run(check_symbols, build.recorder)
         tap.run(check_dynamic_section, build.recorder)
         tap.run(check_frames, build)
+        tap.run(check_linked_frames, build.recorder)
         tap.run(check_size, build)
 
 
