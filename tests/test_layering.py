@@ -17,7 +17,8 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 # preload/: a file may include headers of a lower or of its own level, without cycles.
 LEVELS = [
     {"trace_format", "memtrace", "sys", "text", "lock", "arena", "elf_symbols"},
-    {"clock", "options", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64", "unwind_aarch64"},
+    {"clock", "options", "sampling", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
+     "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},
     {"thread", "heap", "history", "rss", "sampler"},
