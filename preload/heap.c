@@ -11,6 +11,8 @@
 #include "heap.h"
 
 #include "clock.h"
+#include "options.h"
+#include "sampling.h"
 #include "sys.h"
 #include "trace_file.h"
 
@@ -97,18 +99,18 @@ static void settle_peak_shared(struct trace_counters *counters)
     counters->peak_count = (int64_t)(counters->alloc_count - counters->free_count);
 }
 
-static inline void count_allocated(struct thread *thread, uint64_t size_bytes)
+static inline void count_allocated(struct thread *thread, uint64_t count, uint64_t size_bytes)
 {
-    thread->totals->alloc_count++;
+    thread->totals->alloc_count += count;
     thread->totals->alloc_bytes += size_bytes;
     thread->unflushed_bytes += (int64_t)size_bytes;
     if (unlikely(thread->unflushed_bytes > thread->flush_above))
         flush(thread);
 }
 
-static inline void count_freed(struct thread *thread, uint64_t size_bytes)
+static inline void count_freed(struct thread *thread, uint64_t count, uint64_t size_bytes)
 {
-    thread->totals->free_count++;
+    thread->totals->free_count += count;
     thread->totals->freed_bytes += size_bytes;
     thread->unflushed_bytes -= (int64_t)size_bytes;
     if (unlikely(thread->unflushed_bytes < thread->flush_below))
@@ -120,44 +122,46 @@ static inline bool is_shared_id(uint32_t counters)
     return unlikely(counters < COUNTERS_FIRST_OWNED);
 }
 
-static void add_allocation_shared(struct trace_counters *counters, uint64_t size_bytes)
+static void add_allocation_shared(struct trace_counters *counters, uint64_t count,
+                                  uint64_t size_bytes)
 {
     settle_peak_shared(counters);
-    __atomic_fetch_add(&counters->alloc_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->alloc_count, count, __ATOMIC_RELAXED);
     __atomic_fetch_add(&counters->alloc_bytes, size_bytes, __ATOMIC_RELAXED);
 }
 
-static void add_free_shared(struct trace_counters *counters, uint64_t size_bytes, bool is_temporary)
+static void add_free_shared(struct trace_counters *counters, uint64_t count, uint64_t size_bytes,
+                            bool is_temporary)
 {
     settle_peak_shared(counters);
-    __atomic_fetch_add(&counters->free_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->free_count, count, __ATOMIC_RELAXED);
     __atomic_fetch_add(&counters->freed_bytes, size_bytes, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&counters->temporary_count, is_temporary, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->temporary_count, is_temporary ? count : 0, __ATOMIC_RELAXED);
 }
 
-static inline void add_allocation(uint32_t id, uint64_t size_bytes)
+static inline void add_allocation(uint32_t id, uint64_t count, uint64_t size_bytes)
 {
     struct trace_counters *counters = &trace.counters[id];
     if (is_shared_id(id)) {
-        add_allocation_shared(counters, size_bytes);
+        add_allocation_shared(counters, count, size_bytes);
         return;
     }
     settle_peak(counters);
-    counters->alloc_count++;
+    counters->alloc_count += count;
     counters->alloc_bytes += size_bytes;
 }
 
-static inline void add_free(uint32_t id, uint64_t size_bytes, bool is_temporary)
+static inline void add_free(uint32_t id, uint64_t count, uint64_t size_bytes, bool is_temporary)
 {
     struct trace_counters *counters = &trace.counters[id];
     if (is_shared_id(id)) {
-        add_free_shared(counters, size_bytes, is_temporary);
+        add_free_shared(counters, count, size_bytes, is_temporary);
         return;
     }
     settle_peak(counters);
-    counters->free_count++;
+    counters->free_count += count;
     counters->freed_bytes += size_bytes;
-    counters->temporary_count += is_temporary;
+    counters->temporary_count += is_temporary ? count : 0;
 }
 
 /* The counters that this thread writes for a block that may have been allocated by another. */
@@ -171,15 +175,25 @@ static inline uint32_t own_counters(struct thread *thread, uint32_t counters)
     return callsite_counters_of_node(&thread->sites, owner->node, thread->index);
 }
 
+/* How many blocks a recorded one stands for. */
+static inline uint64_t weight(const void *block, struct live_block taken)
+{
+    return likely(!options.sample_bytes)
+               ? 1
+               : sampling_weight(block, taken.size_bytes, options.sample_bytes);
+}
+
 static void release(struct thread *thread, const void *block, struct live_block taken)
 {
+    uint64_t count = weight(block, taken);
+    uint64_t size_bytes = taken.size_bytes * count;
     bool is_temporary = thread->last_block == block;
     if (is_temporary) {
         thread->last_block = NULL;
-        thread->totals->temporary_count++;
+        thread->totals->temporary_count += count;
     }
-    add_free(own_counters(thread, taken.counters), taken.size_bytes, is_temporary);
-    count_freed(thread, taken.size_bytes);
+    add_free(own_counters(thread, taken.counters), count, size_bytes, is_temporary);
+    count_freed(thread, count, size_bytes);
 }
 
 /* The block that was live at the address of a new one has been given back without us. */
@@ -191,7 +205,8 @@ static void insert(struct thread *thread, const void *block, uint64_t size_bytes
         trace_count_anomaly(ANOMALY_UNTRACKED);
     if (unlikely(old.counters)) {
         trace_count_anomaly(ANOMALY_REUSED_LIVE);
-        release(thread, NULL, old);
+        thread->last_block = NULL;
+        release(thread, block, old);
     }
 }
 
@@ -220,12 +235,28 @@ static __attribute__((noinline)) uint32_t find_counters(struct thread *thread,
     return counters;
 }
 
+/* How many allocations this one stands for; 0: it is not recorded. */
+static __attribute__((noinline)) uint64_t draw_sample(struct thread *thread, const void *block,
+                                                      uint64_t size_bytes)
+{
+    thread->until_sample_bytes -= (int64_t)(size_bytes ? size_bytes : 1);
+    if (thread->until_sample_bytes > 0) {
+        thread->last_block = NULL;
+        return 0;
+    }
+    thread->until_sample_bytes = sampling_gap(&thread->random, options.sample_bytes);
+    return weight(block, (struct live_block){.size_bytes = size_bytes});
+}
+
 void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes, uint64_t pc,
                     uint64_t sp, uint64_t fp)
 {
     uint32_t counters = thread->last_counters;
+    uint64_t count = 1;
     if (unlikely(thread->nested_block == block))
         return; /* the allocator has called itself, and the block is recorded already */
+    if (unlikely(thread->is_sampling) && !(count = draw_sample(thread, block, size_bytes)))
+        return;
     if (!unwinder_is_same(&thread->unwinder, pc, sp, fp))
         counters = find_counters(thread, (struct frame_start){pc, sp, fp});
 #ifdef MEMTRACE_CHECK
@@ -234,15 +265,15 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
     if (unlikely(counters == COUNTERS_OVERFLOW))
         trace_count_anomaly(ANOMALY_OVERFLOW);
     insert(thread, block, size_bytes, counters);
-    add_allocation(counters, size_bytes);
-    count_allocated(thread, size_bytes);
+    add_allocation(counters, count, size_bytes * count);
+    count_allocated(thread, count, size_bytes * count);
     thread->last_block = block;
 }
 
 struct live_block heap_take(const void *block)
 {
     struct live_block taken = live_remove(block);
-    if (unlikely(!taken.counters))
+    if (unlikely(!taken.counters) && !options.sample_bytes)
         trace_count_anomaly(ANOMALY_UNKNOWN_FREE);
     return taken;
 }
@@ -284,16 +315,18 @@ static void add_nested(struct thread *thread, struct trace_thread change, int64_
     trace_count_anomaly(ANOMALY_REENTRANT);
 }
 
-void heap_released_nested(struct thread *thread, struct live_block taken)
+void heap_released_nested(struct thread *thread, const void *block, struct live_block taken)
 {
     uint32_t counters = taken.counters;
     if (!counters)
         return;
     if (!is_shared_id(counters))
         counters = callsite_shared_counters(trace.owners[counters].node);
-    add_free_shared(&trace.counters[counters], taken.size_bytes, false);
-    add_nested(thread, (struct trace_thread){.free_count = 1, .freed_bytes = taken.size_bytes},
-               -(int64_t)taken.size_bytes);
+    uint64_t count = weight(block, taken);
+    uint64_t size_bytes = taken.size_bytes * count;
+    add_free_shared(&trace.counters[counters], count, size_bytes, false);
+    add_nested(thread, (struct trace_thread){.free_count = count, .freed_bytes = size_bytes},
+               -(int64_t)size_bytes);
 }
 
 void heap_freed_nested(struct thread *thread, const void *block)
@@ -304,19 +337,21 @@ void heap_freed_nested(struct thread *thread, const void *block)
         thread->last_block = NULL;
     if (block == thread->nested_block)
         thread->nested_block = NULL;
-    heap_released_nested(thread, heap_take(block));
+    heap_released_nested(thread, block, heap_take(block));
 }
 
 void heap_allocated_nested(struct thread *thread, const void *block, uint64_t size_bytes)
 {
     bool is_failed;
+    if (options.sample_bytes)
+        return; /* the thread's draw may be under way; a handler's allocations are not sampled */
     struct live_block old = live_insert(block, size_bytes, COUNTERS_REENTRANT, &is_failed);
     if (is_failed)
         trace_count_anomaly(ANOMALY_UNTRACKED);
     if (old.counters)
         trace_count_anomaly(ANOMALY_REUSED_LIVE);
-    heap_released_nested(thread, old);
-    add_allocation_shared(&trace.counters[COUNTERS_REENTRANT], size_bytes);
+    heap_released_nested(thread, block, old);
+    add_allocation_shared(&trace.counters[COUNTERS_REENTRANT], 1, size_bytes);
     add_nested(thread, (struct trace_thread){.alloc_count = 1, .alloc_bytes = size_bytes},
                (int64_t)size_bytes);
     thread->nested_block = block;

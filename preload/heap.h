@@ -30,6 +30,6 @@ void heap_put_back(const void *block, struct live_block taken);
  * the interrupted call has already forgotten is passed over. */
 void heap_allocated_nested(struct thread *thread, const void *block, uint64_t size_bytes);
 void heap_freed_nested(struct thread *thread, const void *block);
-void heap_released_nested(struct thread *thread, struct live_block taken);
+void heap_released_nested(struct thread *thread, const void *block, struct live_block taken);
 
 #endif

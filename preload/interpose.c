@@ -175,7 +175,7 @@ static void *realloc_nested(void *block, size_t size)
         heap_put_back(block, taken);
         return moved;
     }
-    heap_released_nested(thread_self, taken);
+    heap_released_nested(thread_self, block, taken);
     if (moved)
         heap_allocated_nested(thread_self, moved, size);
     return moved;

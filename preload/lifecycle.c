@@ -20,6 +20,7 @@
 #include "options.h"
 #include "real.h"
 #include "rules.h"
+#include "sampling.h"
 #include "sys.h"
 #include "text.h"
 #include "trace_file.h"
@@ -191,12 +192,15 @@ static void become_child(void)
     state = options.follow_fork ? STATE_BEFORE_OWN_TRACE : STATE_INERT;
 }
 
-static void add_inherited(struct live_block block, void *data)
+static void add_inherited(const void *address, struct live_block block, void *data)
 {
     int64_t *total = data;
-    trace.inherited[block.counters].live_count++;
-    trace.inherited[block.counters].live_bytes += (int64_t)block.size_bytes;
-    *total += (int64_t)block.size_bytes;
+    uint64_t count = 1;
+    if (options.sample_bytes)
+        count = sampling_weight(address, block.size_bytes, options.sample_bytes);
+    trace.inherited[block.counters].live_count += (int64_t)count;
+    trace.inherited[block.counters].live_bytes += (int64_t)(block.size_bytes * count);
+    *total += (int64_t)(block.size_bytes * count);
 }
 
 /* The blocks that are live now, less what this process itself has done at their sites so far, are
@@ -206,7 +210,8 @@ static void take_inventory(void)
     struct trace_counters *own = &trace.counters[COUNTERS_BEFORE_OWN_TRACE];
     struct trace_inherited *inherited = &trace.inherited[COUNTERS_BEFORE_OWN_TRACE];
     int64_t live_bytes = 0;
-    *own = before.blocks;
+    if (!options.sample_bytes) /* else none of it was sampled, and none is known to be live */
+        *own = before.blocks;
     live_visit(add_inherited, &live_bytes);
     inherited->live_count -= (int64_t)(own->alloc_count - own->free_count);
     inherited->live_bytes -= (int64_t)(own->alloc_bytes - own->freed_bytes);
@@ -254,8 +259,9 @@ void lifecycle_count_call(enum trace_call call)
 void lifecycle_count_allocated(const void *block, uint64_t size_bytes)
 {
     bool is_failed;
-    struct live_block old = live_insert(block, size_bytes, COUNTERS_BEFORE_OWN_TRACE, &is_failed);
-    lifecycle_count_released(old);
+    if (!options.sample_bytes)
+        lifecycle_count_released(
+            live_insert(block, size_bytes, COUNTERS_BEFORE_OWN_TRACE, &is_failed));
     uint64_t bytes = __atomic_add_fetch(&before.blocks.alloc_bytes, size_bytes, __ATOMIC_RELAXED);
     if (__atomic_add_fetch(&before.blocks.alloc_count, 1, __ATOMIC_RELAXED) >= WORTH_CALLS ||
         bytes >= WORTH_BYTES)

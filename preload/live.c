@@ -196,8 +196,8 @@ struct live_block live_remove(const void *pointer)
 }
 
 /* Reads without changing. Size words have no head bit, so they are passed over. */
-static void visit_leaf(leaf_words *leaf, uint64_t address, void (*visit)(struct live_block, void *),
-                       void *data)
+static void visit_leaf(leaf_words *leaf, uint64_t address,
+                       void (*visit)(const void *, struct live_block, void *), void *data)
 {
     for (size_t i = 0; i < LEAF_WORDS; i++, address += 16) {
         uint32_t *word = &(*leaf)[i];
@@ -211,12 +211,12 @@ static void visit_leaf(leaf_words *leaf, uint64_t address, void (*visit)(struct 
             if (block.size_bytes == SIZE_LARGE)
                 block.size_bytes = large_size(word, address);
         }
-        visit(block, data);
+        visit((const void *)address, block, data);
     }
 }
 
 static void visit_middle(leaf_words **middle, uint64_t address,
-                         void (*visit)(struct live_block, void *), void *data)
+                         void (*visit)(const void *, struct live_block, void *), void *data)
 {
     for (uint64_t i = 0; i < 1 << MIDDLE_BITS; i++) {
         leaf_words *leaf = __atomic_load_n(&middle[i], __ATOMIC_ACQUIRE);
@@ -225,7 +225,7 @@ static void visit_middle(leaf_words **middle, uint64_t address,
     }
 }
 
-void live_visit(void (*visit)(struct live_block block, void *data), void *data)
+void live_visit(void (*visit)(const void *address, struct live_block block, void *data), void *data)
 {
     for (uint64_t odd = 0; odd < 2; odd++)
         for (uint64_t i = 0; i < 1 << ROOT_BITS; i++) {

@@ -27,7 +27,8 @@ struct live_block live_insert(const void *address, uint64_t size_bytes, uint32_t
 struct live_block live_remove(const void *address);
 
 /* Calls visit for every live block. Meaningful while no other thread allocates. */
-void live_visit(void (*visit)(struct live_block block, void *data), void *data);
+void live_visit(void (*visit)(const void *address, struct live_block block, void *data),
+                void *data);
 
 /* Bytes mapped for the table. */
 uint64_t live_table_bytes(void);

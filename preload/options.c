@@ -22,6 +22,11 @@ static bool read_depth(const char *value)
     return true;
 }
 
+static bool read_sample_bytes(const char *value)
+{
+    return text_to_number(value, &options.sample_bytes) && options.sample_bytes < (uint64_t)1 << 40;
+}
+
 static bool read_flag(const char *value, bool *flag)
 {
     if (!text_equal(value, "0") && !text_equal(value, "1"))
@@ -51,8 +56,12 @@ static const struct {
     const char *name;
     bool (*read)(const char *value);
 } known[] = {
-    {"OUTPUT=", read_output},   {"DEPTH=", read_depth},   {"FOLLOW_FORK=", read_follow_fork},
-    {"DISABLE=", read_disable}, {"WARNED=", read_warned},
+    {"OUTPUT=", read_output},
+    {"DEPTH=", read_depth},
+    {"SAMPLE_BYTES=", read_sample_bytes},
+    {"FOLLOW_FORK=", read_follow_fork},
+    {"DISABLE=", read_disable},
+    {"WARNED=", read_warned},
 };
 
 static bool read_one(const char *variable)

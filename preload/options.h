@@ -12,10 +12,11 @@ enum {
 };
 
 struct options {
-    const char *output; /* MEMTRACE_OUTPUT, NULL: PROG.PID.memtrace in the current directory */
-    uint32_t depth;     /* MEMTRACE_DEPTH, frames per stack */
-    bool follow_fork;   /* MEMTRACE_FOLLOW_FORK=0: forked children are not recorded */
-    bool is_disabled;   /* MEMTRACE_DISABLE=1: stay inert */
+    const char *output;    /* MEMTRACE_OUTPUT, NULL: PROG.PID.memtrace in the current directory */
+    uint32_t depth;        /* MEMTRACE_DEPTH, frames per stack */
+    uint64_t sample_bytes; /* MEMTRACE_SAMPLE_BYTES, mean bytes between samples; 0: record all */
+    bool follow_fork;      /* MEMTRACE_FOLLOW_FORK=0: forked children are not recorded */
+    bool is_disabled;      /* MEMTRACE_DISABLE=1: stay inert */
 };
 
 extern struct options options;

@@ -5,6 +5,7 @@
 #include "arena.h"
 #include "clock.h"
 #include "options.h"
+#include "sampling.h"
 #include "sys.h"
 #include "text.h"
 #include "trace_file.h"
@@ -254,6 +255,9 @@ void thread_catch_up(struct thread *thread)
     }
     thread_refresh_name(thread);
     thread->is_sole = thread_is_sole();
+    thread->is_sampling = options.sample_bytes != 0;
+    if (thread->is_sampling && !thread->random)
+        thread->until_sample_bytes = sampling_gap(&thread->random, options.sample_bytes);
     thread->flush_above = thread->flush_below = 0;
     thread->generation = generation;
 }

@@ -35,8 +35,11 @@ struct thread {
     int64_t flush_above;
     int64_t flush_below;
     uint32_t last_counters; /* of the unwinder's last stack */
-    uint32_t is_sole;       /* no other thread has ever been seen */
-    uint64_t code_epoch;    /* of the last unloading of code this thread has heard of */
+    bool is_sole;           /* no other thread has ever been seen */
+    bool is_sampling;       /* see sampling.h */
+    int64_t until_sample_bytes;
+    uint64_t random;
+    uint64_t code_epoch; /* of the last unloading of code this thread has heard of */
     struct unwinder unwinder;
     struct callsite_cache sites;
     /* Under trace_lock: */

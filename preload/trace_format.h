@@ -143,6 +143,8 @@ struct trace_header {
     uint64_t peak_time_ns;     /* when live_bytes first came within 1/4096 of peak_bytes */
     uint64_t peak_slack_bytes; /* how far, at most, the peak's figures are off; 0: exact */
     uint64_t threads_seen;
+    uint64_t sample_bytes; /* 0: every allocation is recorded. Otherwise one allocation in about
+                              this many bytes is, and all figures but the calls are estimates */
 
     uint64_t anomalies[ANOMALY_MAX];
     uint64_t section_bytes[SECTION_MAX]; /* published size of each section */
