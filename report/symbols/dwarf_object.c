@@ -12,6 +12,14 @@ static const char *const section_names[DWARF_SECTION_COUNT] = {
     [DWARF_RNGLISTS] = ".debug_rnglists", [DWARF_ARANGES] = ".debug_aranges",
 };
 
+/* What we read ourselves libdwarf need not see; it reads .debug_rnglists unasked, and crashes if
+ * that makes no sense. */
+static bool is_shown(unsigned index)
+{
+    return index == DWARF_INFO || index == DWARF_ABBREV || index == DWARF_STR ||
+           index == DWARF_LINE_STR || index == DWARF_STR_OFFSETS;
+}
+
 static int get_section_info(void *object, Dwarf_Half index, Dwarf_Obj_Access_Section *section,
                             int *error)
 {
@@ -23,7 +31,7 @@ static int get_section_info(void *object, Dwarf_Half index, Dwarf_Obj_Access_Sec
         return DW_DLV_NO_ENTRY;
     section->name = index ? section_names[index] : "";
     section->type = index ? 1 : 0; /* SHT_PROGBITS */
-    section->size = self->sections[index].size;
+    section->size = is_shown(index) ? self->sections[index].size : 0;
     return DW_DLV_OK;
 }
 
@@ -56,7 +64,7 @@ static int load_section(void *object, Dwarf_Half index, Dwarf_Small **ret_data, 
     const struct dwarf_object *self = object;
 
     (void)error;
-    if (index >= DWARF_SECTION_COUNT || self->sections[index].size == 0)
+    if (!is_shown(index) || self->sections[index].size == 0)
         return DW_DLV_NO_ENTRY;
     *ret_data = (Dwarf_Small *)self->sections[index].data;
     return DW_DLV_OK;
@@ -250,24 +258,11 @@ static bool high_pc(const struct dwarf_unit *unit, Dwarf_Die die, uint64_t low, 
     enum Dwarf_Form_Class kind = DW_FORM_CLASS_UNKNOWN;
     Dwarf_Error error = NULL;
 
-    if (unit->is_split && die_address(unit, die, DW_AT_high_pc, ret_high))
+    if (die_address(unit, die, DW_AT_high_pc, ret_high))
         return true;
     if (dwarf_highpc_b(die, &high, &form, &kind, &error) != DW_DLV_OK)
         return false;
     *ret_high = kind == DW_FORM_CLASS_CONSTANT ? low + high : high;
-    return true;
-}
-
-static bool low_pc(const struct dwarf_unit *unit, Dwarf_Die die, uint64_t *ret_low)
-{
-    Dwarf_Addr low = 0;
-    Dwarf_Error error = NULL;
-
-    if (unit->is_split)
-        return die_address(unit, die, DW_AT_low_pc, ret_low);
-    if (dwarf_lowpc(die, &low, &error) != DW_DLV_OK)
-        return false;
-    *ret_low = low;
     return true;
 }
 
@@ -298,7 +293,7 @@ bool die_ranges(const struct dwarf_unit *unit, Dwarf_Die die, range_visitor *vis
 {
     uint64_t low, high, offset;
 
-    if (low_pc(unit, die, &low) && high_pc(unit, die, low, &high)) {
+    if (die_address(unit, die, DW_AT_low_pc, &low) && high_pc(unit, die, low, &high)) {
         if (low < high)
             visitor(argument, low, high);
         return true;
