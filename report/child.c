@@ -62,7 +62,9 @@ static void become(const struct child *child, const char *path, const struct sig
     if (child->prepare)
         child->prepare(child->context);
     give_signals_back(signals);
-    execvp(path, child->argv); /* path has a slash; execvp gives scripts without #! to sh */
+    execv(path, child->argv);
+    if (errno == ENOEXEC && !child->is_elf)
+        execvp(path, child->argv); /* gives scripts without #! to sh; path has a slash */
     int reason = errno;
     ssize_t ignored = write(report_fd, &reason, sizeof reason);
     (void)ignored;

@@ -12,6 +12,7 @@ struct child {
     /* Called in the child before it becomes the program: sets its environment. */
     void (*prepare)(void *context);
     void *context;
+    bool is_elf; /* what cannot be executed is not handed to sh */
 
     pid_t pid;
     int status;     /* as waitpid gives it */

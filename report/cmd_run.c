@@ -13,6 +13,7 @@
 #include "text.h"
 #include "trace.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -30,29 +31,33 @@ enum {
     STATUS_NOT_FOUND = 127
 };
 
-enum {
-    DEPTH_MAX = 4096
-};
-
+/* Options of the recorder: each is passed on as MEMTRACE_<NAME>. */
 enum {
     OPTION_DEPTH = OPTION_LONG,
+    OPTION_SAMPLE_BYTES,
     OPTION_FOLLOW_FORK,
-    OPTION_COLOR
+    RECORDER_OPTIONS_END,
+    OPTION_COLOR = RECORDER_OPTIONS_END
 };
 
 static const struct option_row rows[] = {
     {'o', "output", "FILE", "the trace; %p pid, %n program, %h host (default: %n.%p.memtrace)"},
-    {OPTION_DEPTH, "depth", "N", "frames kept per call stack (default: 256)"},
+    {OPTION_DEPTH, "depth", "N", "frames kept per call stack, up to 4096 (default: 256)"},
+    {OPTION_SAMPLE_BYTES, "sample-bytes", "N", "record about one allocation in N bytes (0: all)"},
     {OPTION_FOLLOW_FORK, "follow-fork", "0|1", "record forked children too (default: 1)"},
     {'q', "quiet", NULL, "record, but print no answer"},
     {OPTION_COLOR, "color", "WHEN", "auto (default), always, never"},
     {'h', "help", NULL, "this text"},
 };
 
+enum {
+    ROW_COUNT = sizeof rows / sizeof *rows,
+    RECORDER_OPTION_COUNT = RECORDER_OPTIONS_END - OPTION_LONG
+};
+
 struct request {
-    const char *output; /* template, NULL: the default */
-    const char *depth;
-    const char *follow_fork;
+    const char *output;                          /* template, NULL: the default */
+    const char *recorder[RECORDER_OPTION_COUNT]; /* values by id, NULL: not given */
     enum color_when color;
     bool is_quiet, is_help;
     char **argv; /* the program's */
@@ -67,30 +72,34 @@ struct setting {
 
 /* --- the command line --- */
 
+static bool is_good_value(int id, const char *value)
+{
+    static const struct {
+        uint64_t least, most;
+    } bounds[RECORDER_OPTION_COUNT] = {
+        [OPTION_DEPTH - OPTION_LONG] = {1, 4096},
+        [OPTION_SAMPLE_BYTES - OPTION_LONG] = {0, UINT64_C(1) << 40},
+        [OPTION_FOLLOW_FORK - OPTION_LONG] = {0, 1},
+    };
+    uint64_t number;
+    return text_to_number(value, bounds[id - OPTION_LONG].most, &number) &&
+           number >= bounds[id - OPTION_LONG].least;
+}
+
 static bool take_option(struct request *request, int id, const char *value)
 {
-    uint64_t depth;
     bool is_ok = true;
-    switch (id) {
-    case 'o':
+    if (id >= OPTION_LONG && id < RECORDER_OPTIONS_END) {
+        request->recorder[id - OPTION_LONG] = value;
+        is_ok = is_good_value(id, value);
+    } else if (id == 'o') {
         request->output = value;
         is_ok = *value != 0;
-        break;
-    case OPTION_DEPTH:
-        request->depth = value;
-        is_ok = text_to_number(value, DEPTH_MAX, &depth) && depth > 0;
-        break;
-    case OPTION_FOLLOW_FORK:
-        request->follow_fork = value;
-        is_ok = strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
-        break;
-    case OPTION_COLOR:
+    } else if (id == OPTION_COLOR) {
         is_ok = terminal_parse_color(value, &request->color);
-        break;
-    case 'q':
+    } else if (id == 'q') {
         request->is_quiet = true;
-        break;
-    default:
+    } else {
         request->is_help = true;
     }
     if (!is_ok)
@@ -100,7 +109,7 @@ static bool take_option(struct request *request, int id, const char *value)
 
 static bool parse(struct request *request, int argc, char **argv)
 {
-    struct options options = {rows, sizeof rows / sizeof *rows, stderr, NULL, 0};
+    struct options options = {rows, ROW_COUNT, stderr, NULL, 0};
     int id;
     while ((id = options_next(&options, argc, argv)) != OPTIONS_END)
         if (id == OPTIONS_BAD || !take_option(request, id, options.value))
@@ -135,14 +144,39 @@ static char *absolute_template(const char *template)
     return NULL;
 }
 
+/* --sample-bytes is MEMTRACE_SAMPLE_BYTES. */
+static void variable_of(const struct option_row *row, char *buffer, size_t buffer_bytes)
+{
+    size_t used = (size_t)snprintf(buffer, buffer_bytes, "MEMTRACE_");
+    for (const char *c = row->name; *c && used + 1 < buffer_bytes; c++)
+        buffer[used++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    buffer[used] = 0;
+}
+
+static bool is_recorder_option(const struct option_row *row)
+{
+    return row->id >= OPTION_LONG && row->id < RECORDER_OPTIONS_END;
+}
+
+static bool is_variable(const char *variable, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(variable, name, length) == 0 && variable[length] == '=';
+}
+
 static bool is_known_variable(const char *variable)
 {
-    static const char *const known[] = {
-        "MEMTRACE_OUTPUT=",  "MEMTRACE_DEPTH=",  "MEMTRACE_FOLLOW_FORK=",
-        "MEMTRACE_DISABLE=", "MEMTRACE_WARNED=", NULL};
+    static const char *const known[] = {"MEMTRACE_OUTPUT", "MEMTRACE_DISABLE", "MEMTRACE_WARNED",
+                                        NULL};
     for (const char *const *name = known; *name; name++)
-        if (text_starts_with(variable, *name))
+        if (is_variable(variable, *name))
             return true;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char name[64];
+        variable_of(&rows[i], name, sizeof name);
+        if (is_recorder_option(&rows[i]) && is_variable(variable, name))
+            return true;
+    }
     return false;
 }
 
@@ -180,10 +214,13 @@ static void prepare(void *context)
         return;
     preload(setting->library);
     setenv("MEMTRACE_OUTPUT", setting->output, 1);
-    if (request->depth)
-        setenv("MEMTRACE_DEPTH", request->depth, 1);
-    if (request->follow_fork)
-        setenv("MEMTRACE_FOLLOW_FORK", request->follow_fork, 1);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char name[64];
+        if (!is_recorder_option(&rows[i]) || !request->recorder[rows[i].id - OPTION_LONG])
+            continue;
+        variable_of(&rows[i], name, sizeof name);
+        setenv(name, request->recorder[rows[i].id - OPTION_LONG], 1);
+    }
 }
 
 /* --- its traces --- */
@@ -403,10 +440,12 @@ static void explain_target(const char *name, const struct target *target)
     command_complain(name, &error);
 }
 
-static int run_child(const struct setting *setting, const char *path)
+static int run_child(const struct setting *setting, const char *path, bool is_elf)
 {
-    struct child child = {
-        .argv = setting->request->argv, .prepare = prepare, .context = (void *)setting};
+    struct child child = {.argv = setting->request->argv,
+                          .prepare = prepare,
+                          .context = (void *)setting,
+                          .is_elf = is_elf};
     struct error error;
     uint64_t since_ns = now_ns();
     if (!child_run(&child, path)) {
@@ -441,7 +480,7 @@ static int run_target(const struct request *request, const char *path)
     if (target.can_preload && !setting.library)
         command_complain("run", &error);
     else if (setting.output)
-        status = run_child(&setting, path);
+        status = run_child(&setting, path, target.is_elf);
     free(setting.library);
     free(setting.output);
     return status;
@@ -473,6 +512,6 @@ const struct command command_run = {
     .operands = "[OPTIONS] [--] PROGRAM [ARGUMENTS]",
     .summary = "Run a program, record every allocation, print where they come from.",
     .options = rows,
-    .option_count = sizeof rows / sizeof *rows,
+    .option_count = ROW_COUNT,
     .run = run,
 };

@@ -62,6 +62,7 @@ static int run_program(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* whole lines: others write there too */
     if (argc < 2)
         return print_overview(stderr);
     if (is_any_of(argv[1], "--help", "-h"))

@@ -4,6 +4,7 @@
 
 #include "../preload/trace_format.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -128,6 +129,41 @@ static char *readable_path(uint32_t pid, const char *path)
     return inside;
 }
 
+/* The file in a directory that has this inode. */
+static char *find_inode(const char *directory, uint64_t inode)
+{
+    DIR *stream = opendir(directory);
+    struct dirent *entry;
+    char *path = NULL;
+    while (stream && !path && (entry = readdir(stream))) {
+        struct stat status;
+        if (fstatat(dirfd(stream), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode) && status.st_ino == inode &&
+            asprintf(&path, "%s/%s", directory, entry->d_name) < 0)
+            path = NULL;
+    }
+    if (stream)
+        closedir(stream);
+    return path;
+}
+
+/* The recorder gives its file a name only when it is complete (O_TMPFILE); for the kernel it stays
+ * "/directory/#inode (deleted)". */
+static char *path_of(uint32_t pid, const struct mapping *mapping)
+{
+    char *slash = strrchr(mapping->path, '/');
+    size_t length = strlen(mapping->path);
+    static const char deleted[] = " (deleted)";
+    if (length < sizeof deleted ||
+        strcmp(mapping->path + length - sizeof deleted + 1, deleted) != 0)
+        return readable_path(pid, mapping->path);
+    *slash = 0;
+    char *directory = readable_path(pid, *mapping->path ? mapping->path : "/");
+    char *path = directory ? find_inode(directory, mapping->inode) : NULL;
+    free(directory);
+    return path;
+}
+
 static char *best_mapped_trace(FILE *maps, uint32_t pid)
 {
     char *best = NULL;
@@ -136,7 +172,7 @@ static char *best_mapped_trace(FILE *maps, uint32_t pid)
     size_t line_bytes = 0;
     struct mapping mapping;
     while (best_rating < 2 && next_mapping(maps, &line, &line_bytes, &mapping)) {
-        char *path = mapping.is_shared ? readable_path(pid, mapping.path) : NULL;
+        char *path = mapping.is_shared ? path_of(pid, &mapping) : NULL;
         int rating = path ? rate_file(path, pid) : 0;
         if (rating > best_rating) {
             free(best);

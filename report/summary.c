@@ -71,7 +71,7 @@ static char *describe_callers(const struct statistics *statistics, const struct 
         fputs(" < …", out);
     if (item->via != NO_FRAME) {
         char *name = label_via(&stacks->frames[item->via]);
-        fprintf(out, " (via %s)", name ? name : "?");
+        fprintf(out, " (via %s%s)", name ? name : "?", item->is_via_mixed ? ", …" : "");
         free(name);
     }
     if (fclose(out) == 0)

@@ -326,6 +326,7 @@ static void inspect_level(struct target *target, const char *path, int level);
 static void inspect_bytes(struct target *target, const char *bytes, size_t size, int level)
 {
     if (size >= EI_NIDENT && memcmp(bytes, ELFMAG, SELFMAG) == 0) {
+        target->is_elf = target->is_elf || level == 0;
         judge_elf(target, bytes, size);
     } else if (size > 2 && memcmp(bytes, "#!", 2) == 0 && level < SCRIPT_LEVELS_MAX) {
         char *path = script_interpreter(bytes, size);

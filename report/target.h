@@ -10,6 +10,7 @@
 char *target_search(const char *name);
 
 struct target {
+    bool is_elf;      /* false: perhaps a script that sh has to run */
     bool can_preload; /* false: the recorder would keep it from running, or do nothing */
     char note[320];   /* why not everything can be seen, in words; "" if there is no reason */
 };
