@@ -198,6 +198,8 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
     write_completeness(&json, trace);
     json_member_unsigned(&json, "duration_ns", trace_duration_ns(trace));
     json_member_unsigned(&json, "start_time_ns", trace->header.start_realtime_ns);
+    if (trace->header.sample_bytes)
+        json_member_unsigned(&json, "sample_bytes", trace->header.sample_bytes);
     write_totals(&json, trace);
     write_modules(&json, statistics->stacks);
     json_member_string(&json, "group_by", label_group_by(statistics->group_by));

@@ -85,9 +85,12 @@ static bool has_something(const struct statistics *statistics, const struct stat
     return figures_rank(&item->figures, statistics->measure) != 0;
 }
 
-static size_t label_columns(const struct statistics *statistics, size_t limit)
+/* How wide the labels of the top lines are. */
+static size_t label_columns(struct statistics *statistics, enum measure measure)
 {
     size_t widest = 0;
+    if (!statistics_sort(statistics, measure))
+        return 0;
     for (uint32_t i = 0; i < statistics->count && i < TOP_LINES; i++) {
         char *label = label_group(statistics, &statistics->items[i], LABEL_SHORT);
         size_t columns = label ? text_columns(label) : 0;
@@ -95,7 +98,7 @@ static size_t label_columns(const struct statistics *statistics, size_t limit)
             widest = columns;
         free(label);
     }
-    return widest < limit ? widest : limit;
+    return widest < LABEL_COLUMNS_MAX ? widest : LABEL_COLUMNS_MAX;
 }
 
 static void write_top_line(FILE *out, const struct statistics *statistics,
@@ -126,11 +129,10 @@ static void write_top_line(FILE *out, const struct statistics *statistics,
 }
 
 static void write_top(FILE *out, struct statistics *statistics, enum measure measure,
-                      const char *title, const struct style *style)
+                      const char *title, size_t width, const struct style *style)
 {
     if (!statistics_sort(statistics, measure))
         return;
-    size_t width = label_columns(statistics, LABEL_COLUMNS_MAX);
     for (uint32_t i = 0; i < statistics->count && i < TOP_LINES; i++) {
         if (!has_something(statistics, &statistics->items[i]))
             break;
@@ -142,11 +144,17 @@ static void write_top(FILE *out, struct statistics *statistics, enum measure mea
 void summary_write_lines(FILE *out, struct statistics *statistics, const struct style *style,
                          const char *live_word)
 {
+    static const enum measure measures[] = {MEASURE_PEAK, MEASURE_LIVE, MEASURE_COUNT};
     char title[40];
     snprintf(title, sizeof title, "live %s", live_word);
-    write_top(out, statistics, MEASURE_PEAK, "live at peak", style);
-    write_top(out, statistics, MEASURE_LIVE, title, style);
-    write_top(out, statistics, MEASURE_COUNT, "most calls", style);
+    size_t width = 0;
+    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
+        size_t columns = label_columns(statistics, measures[i]);
+        width = columns > width ? columns : width;
+    }
+    write_top(out, statistics, MEASURE_PEAK, "live at peak", width, style);
+    write_top(out, statistics, MEASURE_LIVE, title, width, style);
+    write_top(out, statistics, MEASURE_COUNT, "most calls", width, style);
 }
 
 /* --- what is not known --- */
@@ -165,6 +173,9 @@ void summary_write_reasons(FILE *out, const struct trace *trace, const char *ind
     }
     if (*peak)
         fprintf(out, "%snote: %s\n", indent, peak);
+    if (trace->header.sample_bytes)
+        fprintf(out, "%snote: sampled, about one allocation in %s: figures are estimates\n", indent,
+                text_size((double)trace->header.sample_bytes).text);
 }
 
 static void write_explanation(FILE *out, const struct stacks *stacks, uint32_t module,
