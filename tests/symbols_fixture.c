@@ -6,10 +6,15 @@
 
 #include "symbols_fixture.h"
 
-#define EXPORTED __attribute__((visibility("default"), noinline, noclone))
+#ifdef __clang__
+#define ONCE __attribute__((noinline))
+#else
+#define ONCE __attribute__((noinline, noclone))
+#endif
+#define EXPORTED __attribute__((visibility("default"))) ONCE
 
 /* The address behind the call, in the code of whoever the caller was inlined into. */
-__attribute__((noinline, noclone)) static uintptr_t after_the_call(void)
+ONCE static uintptr_t after_the_call(void)
 {
     __asm__ volatile("" ::: "memory");
     return (uintptr_t)__builtin_return_address(0);
@@ -36,7 +41,7 @@ EXPORTED void fixture_plain(struct fixture_site *site)
 }
 
 /* Not exported: only .symtab knows its name. */
-__attribute__((noinline, noclone)) static void hidden_away(struct fixture_site *site)
+ONCE static void hidden_away(struct fixture_site *site)
 {
     site->lines[0] = __LINE__, site->address = after_the_call();
 }

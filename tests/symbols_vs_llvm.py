@@ -224,9 +224,13 @@ def debian_files():
 
 
 def compile_all(folder):
-    """Compiles two at a time; returns the paths of the objects."""
+    """Compiles two at a time; returns the names of the objects."""
     source = os.path.join(HERE, 'symbols_heavy.cc')
-    jobs = [('gcc%d.o' % unit, ['g++', '-O2', '-g', '-DUNIT=%d' % unit]) for unit in (1, 2, 3)]
+    # All its code in one range, and in C: that makes another kind of unit.
+    simple = os.path.join(HERE, 'symbols_fixture.c')
+    jobs = [(compiler + '-c.o', [compiler, '-O2', '-gdwarf-5', simple])
+            for compiler in ('gcc', 'clang')]
+    jobs += [('gcc%d.o' % unit, ['g++', '-O2', '-g', '-DUNIT=%d' % unit]) for unit in (1, 2, 3)]
     jobs += [('clang.o', ['clang++', '-O2', '-gdwarf-5', '-DUNIT=1']),
              ('dwarf4.o', ['g++', '-O2', '-gdwarf-4', '-DUNIT=1']),
              ('split.o', ['g++', '-O2', '-g', '-gsplit-dwarf', '-DUNIT=1'])]
@@ -236,9 +240,10 @@ def compile_all(folder):
             continue
         if len(running) == 2:
             finish(running.pop(0))
+        if simple not in command:
+            command += ['-std=c++17', source]
         running.append(subprocess.Popen(
-            command + ['-std=c++17', '-fPIC', '-c', source, '-o', os.path.join(folder, name)],
-            cwd=folder))
+            command + ['-fPIC', '-c', '-o', os.path.join(folder, name)], cwd=folder))
     for process in running:
         finish(process)
     return {name for name, _ in jobs if os.path.exists(os.path.join(folder, name))}
@@ -266,6 +271,8 @@ def generated_files(folder):
     if 'clang.o' in objects:
         files.append((link(folder, 'clang.so', ['clang.o'], '-fuse-ld=lld')
                       if shutil.which('ld.lld') else link(folder, 'clang.so', ['clang.o']), None))
+    for name in sorted(objects & {'gcc-c.o', 'clang-c.o'}):
+        files.append((link(folder, name.replace('.o', '.so'), [name]), None))
     files.append((link(folder, 'zlib.so', ['gcc1.o'], '-Wl,--compress-debug-sections=zlib'), None))
     zstd = os.path.join(folder, 'zstd.so')
     plain = link(folder, 'plain.so', ['gcc1.o'])

@@ -17,7 +17,7 @@ static const char *const section_names[DWARF_SECTION_COUNT] = {
 static bool is_shown(unsigned index)
 {
     return index == DWARF_INFO || index == DWARF_ABBREV || index == DWARF_STR ||
-           index == DWARF_LINE_STR || index == DWARF_STR_OFFSETS;
+           index == DWARF_LINE_STR || index == DWARF_STR_OFFSETS || index == DWARF_ADDR;
 }
 
 static int get_section_info(void *object, Dwarf_Half index, Dwarf_Obj_Access_Section *section,

@@ -15,12 +15,15 @@ static bool open_unit(struct dwarf_scopes *scopes, const struct dwarf_unit *unit
 
     if (dwarf_CU_dieoffset_given_die(die, &offset, &error) != DW_DLV_OK)
         return false;
-    if (scopes->is_open && scopes->unit.object == unit->object && scopes->unit_die_offset == offset)
+    /* By its number: the object of a split unit may lie where the one before it did. */
+    if (scopes->is_open && scopes->object_number == unit->object->number &&
+        scopes->unit_die_offset == offset)
         return true;
     dwarf_scopes_finish(scopes);
     if (dwarf_offdie_b(unit->object->debug, offset, 1, &unit_die, &error) != DW_DLV_OK)
         return false;
     scopes->unit_die_offset = offset;
+    scopes->object_number = unit->object->number;
     if (unit->is_split)
         scopes->unit = *unit;
     else

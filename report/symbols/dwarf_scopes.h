@@ -14,6 +14,7 @@ struct dwarf_scopes {
     struct dwarf_scan scan;
     struct cursor start;
     uint64_t unit_die_offset;
+    uint32_t object_number;
     bool is_open;
 };
 

@@ -6,6 +6,7 @@
  * would cost more than the reading. */
 #include "module_names.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,33 +197,34 @@ static void take_answers(struct intake *intake, struct bytes output)
 }
 
 /* Appends to the explanation, which is one line. */
-static void explain(struct module_names *names, const char *format, const char *text)
+__attribute__((format(printf, 2, 3))) static void explain(struct module_names *names,
+                                                          const char *format, ...)
 {
     size_t used = strlen(names->explanation);
-    const char *comma = used ? "; " : "";
+    va_list arguments;
 
-    used +=
-        (size_t)snprintf(names->explanation + used, sizeof(names->explanation) - used, "%s", comma);
-    if (used < sizeof(names->explanation))
-        snprintf(names->explanation + used, sizeof(names->explanation) - used, format, text);
+    if (used > 0 && used + 3 < sizeof(names->explanation)) {
+        memcpy(names->explanation + used, "; ", 3);
+        used += 2;
+    }
+    va_start(arguments, format);
+    vsnprintf(names->explanation + used, sizeof(names->explanation) - used, format, arguments);
+    va_end(arguments);
 }
 
 static void explain_end(struct module_names *names, const struct sandbox_job *job)
 {
     const char *path = names->info.dwarf->path;
-    char what[128];
 
     if (job->end == SANDBOX_DIED && job->signal)
-        snprintf(what, sizeof(what), "its reader died of signal %d", job->signal);
+        explain(names, "the debug information in %s is broken: its reader died of signal %d", path,
+                job->signal);
+    else if (job->end == SANDBOX_TOO_LONG)
+        explain(names, "the debug information in %s takes too long to read", path);
+    else if (job->end == SANDBOX_NOT_STARTED)
+        explain(names, "no process could be started to read the debug information in %s", path);
     else
-        snprintf(what, sizeof(what), "%s",
-                 job->end == SANDBOX_TOO_LONG      ? "reading it takes too long"
-                 : job->end == SANDBOX_NOT_STARTED ? "no process to read it in"
-                                                   : "it makes no sense");
-    explain(names, "the debug information in %s is broken: ", path);
-    names->explanation[strlen(names->explanation) - 1] = 0;
-    strncat(names->explanation, " ", sizeof(names->explanation) - strlen(names->explanation) - 1);
-    strncat(names->explanation, what, sizeof(names->explanation) - strlen(names->explanation) - 1);
+        explain(names, "the debug information in %s is broken", path);
 }
 
 static void judge_dwarf(struct module_names *names, const struct intake *intake,
