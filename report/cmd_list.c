@@ -74,7 +74,8 @@ static int list_directory(const char *directory, bool is_json)
 
 static int run(int argc, char **argv)
 {
-    struct options options = {rows, sizeof rows / sizeof *rows, stderr, NULL, 0};
+    struct options options = {
+        .rows = rows, .count = sizeof rows / sizeof *rows, .complaints = stderr};
     bool is_json = false;
     int id;
     while ((id = options_next(&options, argc, argv)) != OPTIONS_END) {

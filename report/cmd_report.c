@@ -181,7 +181,8 @@ static bool check_request(struct request *request)
 
 static bool parse(struct request *request, int argc, char **argv)
 {
-    struct options options = {rows, sizeof rows / sizeof *rows, stderr, NULL, 0};
+    struct options options = {
+        .rows = rows, .count = sizeof rows / sizeof *rows, .complaints = stderr};
     int id;
     while ((id = options_next(&options, argc, argv)) != OPTIONS_END)
         if (id == OPTIONS_BAD || !take_option(request, id, options.value))

@@ -109,7 +109,8 @@ static bool take_option(struct request *request, int id, const char *value)
 
 static bool parse(struct request *request, int argc, char **argv)
 {
-    struct options options = {rows, ROW_COUNT, stderr, NULL, 0};
+    struct options options = {
+        .rows = rows, .count = ROW_COUNT, .complaints = stderr, .stops_at_operand = true};
     int id;
     while ((id = options_next(&options, argc, argv)) != OPTIONS_END)
         if (id == OPTIONS_BAD || !take_option(request, id, options.value))

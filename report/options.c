@@ -20,7 +20,8 @@ struct description {
 static void describe(const struct options *options, struct description *description)
 {
     char *letter = description->letters;
-    *letter++ = '+'; /* stop at the first operand */
+    if (options->stops_at_operand)
+        *letter++ = '+';
     *letter++ = ':'; /* tell a missing value from an unknown option */
     size_t count = options->count < ROWS_MAX ? options->count : ROWS_MAX;
     for (size_t i = 0; i < count; i++) {

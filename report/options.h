@@ -28,8 +28,9 @@ struct options {
     const struct option_row *rows;
     size_t count;
     FILE *complaints;
-    const char *value; /* of the option just returned */
-    int next;          /* index of the first operand, after OPTIONS_END */
+    bool stops_at_operand; /* what follows the first operand is not ours: run's program */
+    const char *value;     /* of the option just returned */
+    int next;              /* index of the first operand, after OPTIONS_END */
 };
 
 /* Takes the next option off the command line; the first operand ends them, so that a program's own
