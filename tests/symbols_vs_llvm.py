@@ -157,6 +157,11 @@ def explain_outermost(elf, address, ours, llvm, short):
     return None
 
 
+def units_in(frames):
+    """The namespaces of symbols_heavy.cc that the names speak of; a chain has only one."""
+    return {unit for frame in frames for unit in re.findall(r'unit\d', frame[0])}
+
+
 def is_scope_added(ours, llvm):
     return len(ours) == len(llvm) and all(
         o[1:] == l[1:] and (o[0] == l[0] or o[0].endswith('::' + l[0]))
@@ -169,6 +174,8 @@ def explain(elf, address, ours, llvm, short):
             return 'symbol-file' if '/' not in llvm[0][1] else None
         return explain_outermost(elf, address, ours[0][0], llvm[0][0], short[-1][0])
     if len(ours) != len(llvm):
+        return None
+    if len(units_in(ours + llvm)) > 1:
         return None
     if is_scope_added(ours[:-1], llvm[:-1]) and ours[-1][1:] == llvm[-1][1:]:
         if ours[-1][0] == llvm[-1][0]:
@@ -233,7 +240,8 @@ def compile_all(folder):
     jobs += [('gcc%d.o' % unit, ['g++', '-O2', '-g', '-DUNIT=%d' % unit]) for unit in (1, 2, 3)]
     jobs += [('clang.o', ['clang++', '-O2', '-gdwarf-5', '-DUNIT=1']),
              ('dwarf4.o', ['g++', '-O2', '-gdwarf-4', '-DUNIT=1']),
-             ('split.o', ['g++', '-O2', '-g', '-gsplit-dwarf', '-DUNIT=1'])]
+             ('split1.o', ['g++', '-O2', '-g', '-gsplit-dwarf', '-DUNIT=1']),
+             ('split2.o', ['g++', '-O2', '-g', '-gsplit-dwarf', '-DUNIT=2'])]
     running = []
     for name, command in jobs:
         if not shutil.which(command[0]):
@@ -267,7 +275,7 @@ def generated_files(folder):
     gcc = link(folder, 'gcc.so', ['gcc1.o', 'gcc2.o', 'gcc3.o'])
     files = [(gcc, None),
              (link(folder, 'dwarf4.so', ['dwarf4.o']), None),
-             (link(folder, 'split.so', ['split.o']), None)]
+             (link(folder, 'split.so', ['split1.o', 'split2.o']), None)]
     if 'clang.o' in objects:
         files.append((link(folder, 'clang.so', ['clang.o'], '-fuse-ld=lld')
                       if shutil.which('ld.lld') else link(folder, 'clang.so', ['clang.o']), None))
