@@ -62,7 +62,7 @@ bool die_address(const struct dwarf_unit *unit, Dwarf_Die die, Dwarf_Half attrib
                  uint64_t *ret_address);
 const char *die_string(const struct dwarf_unit *unit, Dwarf_Die die, Dwarf_Half attribute);
 
-/* The DIE that an attribute refers to, and the object that DIE is in. The caller frees it. */
+/* Where the DIE is that an attribute refers to: in which object, at which offset. */
 bool die_reference(struct dwarf_object *object, Dwarf_Die die, Dwarf_Half attribute,
                    struct dwarf_object **ret_object, uint64_t *ret_offset);
 

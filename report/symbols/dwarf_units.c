@@ -86,7 +86,7 @@ static void sort_asked(struct reader *reader)
         reader->asked_addresses[i] = reader->addresses[reader->asked[i]];
 }
 
-/* Reads the unit's functions and lines for the asked addresses and writes their frames. */
+/* What one unit says of the asked addresses. */
 struct answers {
     struct dwarf_functions functions;
     struct dwarf_lines lines;
@@ -120,6 +120,7 @@ static void write_frames(struct reader *reader, struct answers *answers, size_t 
     reader->is_answered[reader->asked[i]] = true;
 }
 
+/* Reads the unit's functions and lines for the asked addresses and writes their frames. */
 static void read_unit(struct reader *reader, const struct dwarf_unit *unit, Dwarf_Die die)
 {
     struct answers answers = {0};
