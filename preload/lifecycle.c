@@ -112,18 +112,12 @@ static const char *error_name(long error)
     static const struct {
         int number;
         const char *name;
-    } names[] = {{EACCES, "permission denied"},
-                 {ENOSPC, "no space left on device"},
-                 {EROFS, "read-only file system"},
-                 {ENOENT, "no such directory"},
-                 {EFBIG, "file size limit"},
-                 {EMFILE, "no free file descriptor"},
-                 {ENOTDIR, "not a directory"},
-                 {EDQUOT, "quota exceeded"},
-                 {ELOOP, "a link stands there"},
-                 {ENOMEM, "no memory"},
-                 {EEXIST, "too many files of this name"},
-                 {ENAMETOOLONG, "name too long"}};
+    } names[] = {{EACCES, "permission denied"},    {ENOSPC, "no space left on device"},
+                 {EROFS, "read-only file system"}, {ENOENT, "no such directory"},
+                 {EFBIG, "file size limit"},       {EMFILE, "no free file descriptor"},
+                 {ENOTDIR, "not a directory"},     {EDQUOT, "quota exceeded"},
+                 {ELOOP, "a link stands there"},   {ENOMEM, "no memory"},
+                 {EEXIST, "the name is taken"},    {ENAMETOOLONG, "name too long"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].number == -error)
             return names[i].name;

@@ -5,14 +5,17 @@
 #include "sys.h"
 
 /* Without this the compiler would recognise the loops below as what they define. */
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
 #if defined(__clang__)
 #define NO_IDIOM __attribute__((no_builtin))
+#define CALLED_BY_COMPILER
 #else
-#define NO_IDIOM
+#define NO_IDIOM __attribute__((optimize("no-tree-loop-distribute-patterns")))
+/* Link-time optimisation sees no caller: the calls come into being after it. */
+#define CALLED_BY_COMPILER __attribute__((used, externally_visible))
 #endif
 
-NO_IDIOM void *memcpy(void *restrict to, const void *restrict from, size_t size_bytes)
+CALLED_BY_COMPILER NO_IDIOM void *memcpy(void *restrict to, const void *restrict from,
+                                         size_t size_bytes)
 {
 #if defined(__x86_64__)
     void *d = to;
@@ -26,7 +29,7 @@ NO_IDIOM void *memcpy(void *restrict to, const void *restrict from, size_t size_
     return to;
 }
 
-NO_IDIOM void *memset(void *to, int byte, size_t size_bytes)
+CALLED_BY_COMPILER NO_IDIOM void *memset(void *to, int byte, size_t size_bytes)
 {
 #if defined(__x86_64__)
     void *d = to;
@@ -39,7 +42,7 @@ NO_IDIOM void *memset(void *to, int byte, size_t size_bytes)
     return to;
 }
 
-NO_IDIOM void *memmove(void *to, const void *from, size_t size_bytes)
+CALLED_BY_COMPILER NO_IDIOM void *memmove(void *to, const void *from, size_t size_bytes)
 {
     char *d = to;
     const char *s = from;
@@ -50,7 +53,7 @@ NO_IDIOM void *memmove(void *to, const void *from, size_t size_bytes)
     return to;
 }
 
-NO_IDIOM int memcmp(const void *a, const void *b, size_t size_bytes)
+CALLED_BY_COMPILER NO_IDIOM int memcmp(const void *a, const void *b, size_t size_bytes)
 {
     const unsigned char *x = a;
     const unsigned char *y = b;

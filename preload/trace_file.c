@@ -124,6 +124,15 @@ static void make_path(struct text *text, const char *program)
     add_template(text, template, program);
 }
 
+/* Beside an older trace, or a link planted there, is a good place. Beside a device or a directory
+ * is not: nobody who says /dev/null means /dev/null.1. */
+static bool may_step_aside(void)
+{
+    struct stat status;
+    return sys(__NR_newfstatat, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+           S_ISREG(status.st_mode) || S_ISLNK(status.st_mode);
+}
+
 /* Tries path, path.1, path.2, … until put succeeds or fails for another reason than that the name
  * is taken. Never follows a link, never overwrites. */
 static long try_names(long (*put)(long fd), long fd)
@@ -136,7 +145,7 @@ static long try_names(long (*put)(long fd), long fd)
         return -ENAMETOOLONG;
     for (uint64_t try = 1;; try++) {
         long result = put(fd);
-        if (result != -EEXIST || try == NAME_TRIES)
+        if (result != -EEXIST || try == NAME_TRIES || !may_step_aside())
             return result;
         text = (struct text){.bytes = path, .capacity = sizeof path, .length = length};
         text_add(&text, ".");
