@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""trial.py -- One program under one peer, and from many such trials a row of the table."""
+
+import shutil
+
+from measure import Command, median
+from table import Row
+
+# A peer that saw less than this share of the allocations says so in its cell.
+NEARLY_ALL = 0.9
+
+
+def judge(peer, place, outcome, is_first):
+    """Sees what the peer left behind; once is enough."""
+    outcome.written_bytes = sum(path.stat().st_size for path in peer.outputs(place))
+    if is_first and not outcome.trouble:
+        outcome.recorded = peer.recorded(place)
+        if outcome.recorded == 0:
+            outcome.trouble = "0 recorded"
+
+
+def trial(lab, peer, argv, is_first=False, variables=None, stdin=None, output=False, limit_s=None):
+    """The Outcome of argv under that peer, or None if that cannot be."""
+    place = lab.new_place()
+    try:
+        command = peer.command(lab, argv, place)
+        if not command:
+            return None
+        outcome = Command(lab, command[0], {**(variables or {}), **command[1]}, place, stdin, output).wait(
+            limit_s or lab.limit_s)
+        judge(peer, place, outcome, is_first)
+        return outcome
+    finally:
+        remove(place)
+
+
+def remove(place):
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def allocations(outcomes):
+    """How many there were, by memtrace's count."""
+    return next((outcome.recorded for name in ("memtrace", "memtrace run") for outcome in outcomes.get(name, ())
+                 if outcome.recorded), None)
+
+
+def is_measured(outcome):
+    return outcome.trouble in (None, "slow")
+
+
+def row_of(lab, question, label, unit, peers, outcomes, value, per=None, added_unit=""):
+    """A row of the value() of these {peer name: [Outcome]}; troubles go to the notes too."""
+    row = Row(question, label, unit, per=per, added_unit=added_unit)
+    expected = allocations(outcomes)
+    for peer in peers:
+        runs = outcomes.get(peer.name, [])
+        row.values[peer.name] = [value(run) for run in runs if is_measured(run)]
+        troubled = next((run for run in runs if run.trouble), None)
+        if troubled:
+            row.troubles[peer.name] = troubled.trouble
+            lab.note(f"{label}, {peer.name}: {troubled.trouble}. {troubled.why}".rstrip(". ") + ".")
+        seen = runs[0].recorded if runs else None
+        if peer.is_exact and expected and seen and seen < NEARLY_ALL * expected:
+            row.marks[peer.name] = f"{100 * seen / expected:.0f} %"
+    return row
+
+
+def without_slow(lab, peers, is_small):
+    return [peer for peer in peers if not peer.is_slow or (is_small and not lab.quick)]
+
+
+def median_of(outcomes, name, value):
+    return median([value(run) for run in outcomes.get(name, []) if is_measured(run)])
