@@ -458,25 +458,29 @@ static bool add_words(struct leaf_memo *memo, const struct unwinder *unwinder, u
 
 void unwinder_memorize(struct unwinder *unwinder, struct frame_start start, uint32_t call_site)
 {
-    struct leaf_memo memo = {
-        .start = start, .call_site = call_site, .met = (uint32_t)unwinder->met};
-    if (unwinder->met < 0 || !unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS)
+    if (unwinder->met < 0 || !unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS ||
+        unwinder->count - (uint32_t)unwinder->met > MEMO_WORDS_MAX)
         return;
     if (!unwinder->memos)
-        unwinder->memos = arena_alloc(sizeof memo << MEMO_BITS);
+        unwinder->memos = arena_alloc(sizeof(struct leaf_memo) << MEMO_BITS);
     if (!unwinder->memos)
         return;
-    for (uint32_t i = unwinder->count - 1; i > memo.met; i--)
-        if (!add_words(&memo, unwinder, i - 1))
+    struct leaf_memo *memo = memo_of(unwinder, start.pc, start.sp);
+    const struct frame_detail *met = &unwinder->frames[unwinder->met];
+    memo->start.pc = 0; /* nothing, should there be too many words */
+    memo->word_count = 0;
+    memo->met = (uint32_t)unwinder->met;
+    for (uint32_t i = unwinder->count - 1; i > memo->met; i--)
+        if (!add_words(memo, unwinder, i - 1))
             return;
-    const struct frame_detail *met = &unwinder->frames[memo.met];
-    memo.fp_mask = unwinder->leaf_fp_mask;
-    memo.met_pc = met->pc;
-    memo.met_sp = met->sp;
-    memo.met_fp = met->fp;
-    memo.met_hash = met->hash;
-    memo.is_met_fp_live = met->is_fp_live;
-    *memo_of(unwinder, start.pc, start.sp) = memo;
+    memo->start = start;
+    memo->fp_mask = unwinder->leaf_fp_mask;
+    memo->call_site = call_site;
+    memo->met_pc = met->pc;
+    memo->met_sp = met->sp;
+    memo->met_fp = met->fp;
+    memo->met_hash = met->hash;
+    memo->is_met_fp_live = met->is_fp_live;
 }
 
 size_t unwinder_bytes(uint32_t limit)

@@ -112,6 +112,9 @@ def measure(build, argv, directory, needs_fresh_reference=False):
 
 def check_fixture(tap, build, directory, fixture, total):
     name, is_cut, is_deep, has_signals = fixture
+    if not os.path.exists(build.program(name)):
+        tap.skip(name, "not built")
+        return
     status, stderr, figures = measure(build, [build.program(name)], directory, name == "dlopen_reuse")
     total["stacks"] += figures["stacks"]
     tap.ok(status == 0 and figures["stacks"] > 50 and figures["different"] + figures["other_site"] == 0,
