@@ -30,7 +30,8 @@ class Outcome:
     why: str = ""
     answer: dict = dataclasses.field(default_factory=dict)
     recorded: int | None = None  # allocations that the peer saw
-    written_bytes: int = 0       # size of its files
+    files: int = 0               # what it wrote
+    written_bytes: int = 0
 
     def raw(self):
         return {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, "", {})}
@@ -153,9 +154,9 @@ class Lab:
         self.recorder = build / "preload" / "libmemtrace.so"
         self.tool = build / "report" / "memtrace"
         self.repetitions = repetitions or (1 if quick else 7)
-        self.limit_s = 10 if quick else 90
+        self.limit_s = 5 if quick else 90
         # One that has had this much time is not run again.
-        self.budget_s = 10 if quick else 60
+        self.budget_s = 5 if quick else 60
         self.only_peers = only_peers
         self.instructions = False
         self.notes = []

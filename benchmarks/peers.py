@@ -55,10 +55,13 @@ class Peer:
             return None
         if not self.count:
             return None if self.outputs(place) else 0
-        return sum(self.count(path) for path in self.outputs(place)[:MANY_OUTPUTS])
+        outputs = self.outputs(place)
+        if len(outputs) > MANY_OUTPUTS:
+            return None
+        return sum(self.count(path) for path in outputs)
 
 
-# With more files than these, counting takes longer than recording.
+# With more files than these, counting would take longer than recording.
 MANY_OUTPUTS = 8
 
 

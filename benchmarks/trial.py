@@ -12,7 +12,8 @@ NEARLY_ALL = 0.9
 
 def judge(peer, place, outcome, is_first):
     """Sees what the peer left behind; once is enough."""
-    outcome.written_bytes = sum(path.stat().st_size for path in peer.outputs(place))
+    outputs = peer.outputs(place)
+    outcome.files, outcome.written_bytes = len(outputs), sum(path.stat().st_size for path in outputs)
     if is_first and not outcome.trouble:
         outcome.recorded = peer.recorded(place)
         if outcome.recorded == 0:
@@ -48,20 +49,29 @@ def is_measured(outcome):
     return outcome.trouble in (None, "slow")
 
 
+def mark_of(peer, run, reference):
+    """What it did not record of what memtrace did; "" if that cannot be said."""
+    if not (peer.is_exact and run and reference):
+        return ""
+    if run.files and reference.files > run.files:
+        return f"{run.files} of {reference.files}"
+    if run.recorded and reference.recorded and run.recorded < NEARLY_ALL * reference.recorded:
+        return f"{100 * run.recorded / reference.recorded:.0f} %"
+    return ""
+
+
 def row_of(lab, question, label, unit, peers, outcomes, value, per=None, added_unit=""):
     """A row of the value() of these {peer name: [Outcome]}; troubles go to the notes too."""
     row = Row(question, label, unit, per=per, added_unit=added_unit)
-    expected = allocations(outcomes)
+    reference = next(iter(outcomes.get("memtrace", [])), None)
     for peer in peers:
         runs = outcomes.get(peer.name, [])
         row.values[peer.name] = [value(run) for run in runs if is_measured(run)]
+        row.marks[peer.name] = mark_of(peer, runs[0] if runs else None, reference)
         troubled = next((run for run in runs if run.trouble), None)
         if troubled:
             row.troubles[peer.name] = troubled.trouble
             lab.note(f"{label}, {peer.name}: {troubled.trouble}. {troubled.why}".rstrip(". ") + ".")
-        seen = runs[0].recorded if runs else None
-        if peer.is_exact and expected and seen and seen < NEARLY_ALL * expected:
-            row.marks[peer.name] = f"{100 * seen / expected:.0f} %"
     return row
 
 
