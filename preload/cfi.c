@@ -56,17 +56,31 @@ static uint64_t read_bytes(struct reader *in, unsigned size_bytes)
     return value;
 }
 
-static uint64_t read_uleb(struct reader *in)
+static inline uint64_t read_byte(struct reader *in)
+{
+    if (likely(in->at < in->end))
+        return *in->at++;
+    in->is_bad = true;
+    return 0;
+}
+
+static __attribute__((noinline)) uint64_t read_long_uleb(struct reader *in)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint64_t byte = read_bytes(in, 1);
+        uint64_t byte = read_byte(in);
         value |= (byte & 0x7f) << shift;
         if (!(byte & 0x80))
             return value;
     }
     in->is_bad = true;
     return 0;
+}
+
+/* Nearly all are of one byte. */
+static inline uint64_t read_uleb(struct reader *in)
+{
+    return likely(in->at < in->end && *in->at < 0x80) ? *in->at++ : read_long_uleb(in);
 }
 
 static int64_t read_sleb(struct reader *in)
@@ -675,7 +689,7 @@ static void step_simple(struct machine *machine, struct reader *in, unsigned op)
 static void run_program(struct machine *machine, struct reader *in)
 {
     while (in->at < in->end && !in->is_bad && !machine->is_bad) {
-        unsigned op = (unsigned)read_bytes(in, 1);
+        unsigned op = (unsigned)read_byte(in);
         unsigned low = op & 0x3f;
         if ((op & 0xc0) == CFA_ADVANCE_LOC)
             machine->location += low * machine->cie->code_align;
@@ -747,9 +761,15 @@ static struct rule pack(const struct row *row)
 
 static bool run_fde(const struct fde *fde, uint64_t pc, struct row *ret_row)
 {
-    struct machine machine = {.cie = &fde->cie, .pc = pc, .location = fde->start};
+    struct machine machine; /* not cleared as a whole: remembered[] is large and seldom used */
     struct reader program = fde->cie.program;
-    machine.row.cfa.base = BASE_OTHER;
+    machine.cie = &fde->cie;
+    machine.pc = pc;
+    machine.location = fde->start;
+    machine.remembered_count = 0;
+    machine.is_bad = false;
+    machine.row = (struct row){.cfa.base = BASE_OTHER};
+    machine.initial = machine.row;
     run_program(&machine, &program);
     machine.initial = machine.row;
     program = fde->program;

@@ -331,8 +331,12 @@ struct thread *lifecycle_enter(uint64_t sp)
 /* False in children of every kind, vfork's included, which share the memory but not the pid. */
 static bool is_trace_ours(void)
 {
-    return state == STATE_READY && *thread_generation != 0 &&
-           trace.header->pid == (uint32_t)sys(__NR_getpid);
+    return lifecycle_is_recording() && trace.header->pid == (uint32_t)sys(__NR_getpid);
+}
+
+bool lifecycle_is_recording(void)
+{
+    return state == STATE_READY && *thread_generation != 0;
 }
 
 void lifecycle_ending(enum trace_state how, bool is_status_known, int status)

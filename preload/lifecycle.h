@@ -39,6 +39,9 @@ void lifecycle_count_allocated(const void *block, uint64_t size_bytes);
 void lifecycle_count_freed(const void *block);
 void lifecycle_count_released(struct live_block taken);
 
+/* True if this process is being recorded into a trace of its own. */
+bool lifecycle_is_recording(void);
+
 /* The program is about to end or to be replaced; nothing if the trace is not this process's. */
 void lifecycle_ending(enum trace_state state, bool is_status_known, int status);
 /* exec failed after all. */

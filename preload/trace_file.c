@@ -571,6 +571,11 @@ struct trace_string trace_add_string(const char *bytes, size_t size_bytes)
     return (struct trace_string){(uint32_t)offset, (uint32_t)size_bytes};
 }
 
+uint64_t trace_file_bytes(void)
+{
+    return __atomic_load_n(&file_bytes, __ATOMIC_RELAXED);
+}
+
 void trace_count_anomaly(enum trace_anomaly anomaly)
 {
     __atomic_fetch_add(&trace.header->anomalies[anomaly], 1, __ATOMIC_RELAXED);

@@ -52,6 +52,9 @@ uint32_t trace_count(enum trace_section section);
 /* Copies a string into the file; empty when there is no room. */
 struct trace_string trace_add_string(const char *bytes, size_t size_bytes);
 
+/* The size of the file. */
+uint64_t trace_file_bytes(void);
+
 void trace_count_anomaly(enum trace_anomaly anomaly);
 
 #endif

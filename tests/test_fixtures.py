@@ -11,7 +11,7 @@ import re
 import sys
 
 from tap import Tap
-from traced import Build, Tracer
+from traced import execute, Build, Tracer
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "programs"))
 import generate_lines  # pylint: disable=wrong-import-position
@@ -438,6 +438,16 @@ class Fixtures:
             entry = lines.by_line.get(("word_count.c", number), {})
             tap.equal({key: entry.get(key) for key in figures}, figures, f"word_count: {text}")
 
+    def ask_recorder(self, tap):
+        """memtrace.h, with the recorder and without."""
+        program = self.build.program("ask_recorder")
+        plain, traced = execute([program]), self.tracer.run([program])
+        tap.equal((plain.status, plain.stdout, plain.stderr),
+                  (0, b"asked\n", b"tracing 0 during 0 after 0 peak 0 tracer 0\n"), "ask_recorder: without the recorder")
+        tap.equal((traced.status, traced.stdout, traced.stderr),
+                  (0, b"asked\n", b"tracing 1 during 1000000 after 0 peak 1000000 tracer 1\n"),
+                  "ask_recorder: with the recorder")
+
     def closed_descriptors(self, tap):
         self.simple(tap, "closed_descriptors", {"closed": {"alloc_count": 42000, "live_count": 0}})
 
@@ -445,7 +455,7 @@ class Fixtures:
 ALL = ("exact_lines exact_functions thousand_lines every_function constructors threads cross_thread_free short_threads "
        "tls_destructor realloc_race fork_lot fork_others fork_threaded vfork_exec exec_chain exits signals coroutines "
        "exceptions longjmp tail_calls deep_recursion assembly plt dlopen_reuse deepbind temporary "
-       "closed_descriptors word_count").split()
+       "closed_descriptors word_count ask_recorder").split()
 
 
 def main():

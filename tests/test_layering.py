@@ -22,7 +22,7 @@ LEVELS = [
     {"trace_file", "live"},
     {"modules", "callsite"},
     {"thread", "heap", "history", "rss", "sampler"},
-    {"lifecycle", "interpose"},
+    {"lifecycle", "interpose", "api"},
 ]
 
 FORBIDDEN_IN_PRELOAD = {"stdio.h", "stdlib.h", "string.h", "strings.h", "malloc.h", "assert.h", "pthread.h", "ctype.h"}
