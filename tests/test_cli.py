@@ -233,7 +233,7 @@ class Cli:
         environment = clean_environment({"LD_PRELOAD": str(self.build.recorder)})
         with subprocess.Popen([self.build.program("kill_me"), str(account), "2"], env=environment, cwd=directory) as process:
             try:
-                wait_until(lambda: list(directory.glob("*.memtrace")) and account.stat().st_size and
+                wait_until(lambda: list(directory.glob("*.memtrace")) and account.exists() and account.stat().st_size and
                            any(account.read_bytes()))
                 counts = []
                 for target in (str(process.pid), str(next(directory.glob("*.memtrace"))), str(process.pid)):
