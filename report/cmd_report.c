@@ -236,7 +236,8 @@ static void print_rest(const struct statistics *statistics, uint64_t written)
     if (!count)
         return;
     printf("%" PRIu64 " more: ", count);
-    table_write_amount(stdout, &rest, statistics->measure);
+    table_write_amount(stdout, &rest, statistics->measure,
+                       statistics->stacks->trace->header.sample_bytes);
     putchar('\n');
 }
 

@@ -24,8 +24,15 @@ static void write_calls(struct json *json, const struct trace *trace)
     json_close_object(json);
 }
 
-static void write_figures(struct json *json, const struct figures *figures)
+static void write_figures(struct json *json, const struct figures *figures, uint64_t sample_bytes)
 {
+    if (sample_bytes) {
+        json_member_signed(
+            json, "alloc_bytes_error",
+            (int64_t)figures_standard_error((int64_t)figures->alloc_bytes, sample_bytes));
+        json_member_signed(json, "live_bytes_error",
+                           (int64_t)figures_standard_error(figures->live_bytes, sample_bytes));
+    }
     json_member_unsigned(json, "alloc_count", figures->alloc_count);
     json_member_unsigned(json, "alloc_bytes", figures->alloc_bytes);
     json_member_unsigned(json, "free_count", figures->free_count);
@@ -40,7 +47,7 @@ static void write_totals(struct json *json, const struct trace *trace)
     struct figures total = trace_total(trace, &site_count);
     json_name(json, "totals");
     json_open_object(json);
-    write_figures(json, &total);
+    write_figures(json, &total, trace->header.sample_bytes);
     json_member_signed(json, "peak_bytes", total.peak_bytes);
     json_member_signed(json, "peak_count", total.peak_count);
     json_member_unsigned(json, "peak_time_ns", trace_peak_time_ns(trace));
@@ -149,7 +156,7 @@ static void write_statistic(struct json *json, const struct statistics *statisti
         json_member_string(json, "via", via ? via : "");
         free(via);
     }
-    write_figures(json, &item->figures);
+    write_figures(json, &item->figures, statistics->stacks->trace->header.sample_bytes);
     if (statistics->group_by != GROUP_BY_THREAD) {
         json_member_signed(json, "peak_live_bytes", item->figures.peak_bytes);
         json_member_signed(json, "peak_live_count", item->figures.peak_count);

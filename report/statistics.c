@@ -7,6 +7,7 @@
 
 #include "numbering.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,7 +164,8 @@ struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count)
         }
     }
     free(is_site);
-    *ret_site_count = count;
+    if (ret_site_count)
+        *ret_site_count = count;
     return total;
 }
 
@@ -323,6 +325,11 @@ static bool group_threads(struct statistics *statistics)
 }
 
 /* --- order --- */
+
+double figures_standard_error(int64_t size_bytes, uint64_t sample_bytes)
+{
+    return size_bytes > 0 ? sqrt((double)size_bytes * (double)sample_bytes) : 0;
+}
 
 struct amount figures_amount(const struct figures *figures, enum measure measure)
 {

@@ -68,10 +68,16 @@ struct amount {
     int64_t count;
 };
 struct amount figures_amount(const struct figures *figures, enum measure measure);
+/* How far, as a standard error, bytes estimated from samples are off at most: each sampled
+ * allocation of size s recorded with probability p adds s^2 (1 - p) / p to the variance of the sum,
+ * which is never more than s times the mean bytes between samples. 0 when all is recorded. */
+double figures_standard_error(int64_t size_bytes, uint64_t sample_bytes);
+
 /* The one of the two that sorts first; zero means that there is nothing to show. */
 int64_t figures_rank(const struct figures *figures, enum measure measure);
 
-/* The sum over all sites of a trace, and how many call sites there are. */
+/* The sum over all sites of a trace, and how many call sites there are (ret_site_count may be
+ * NULL). */
 struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count);
 
 #endif

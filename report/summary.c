@@ -174,8 +174,13 @@ void summary_write_reasons(FILE *out, const struct trace *trace, const char *ind
     if (*peak)
         fprintf(out, "%snote: %s\n", indent, peak);
     if (trace->header.sample_bytes)
-        fprintf(out, "%snote: sampled, about one allocation in %s: figures are estimates\n", indent,
-                text_size((double)trace->header.sample_bytes).text);
+        fprintf(out,
+                "%snote: sampled, about one allocation in %s: figures are estimates, the total's "
+                "standard error is %s\n",
+                indent, text_size((double)trace->header.sample_bytes).text,
+                text_size(figures_standard_error((int64_t)trace_total(trace, NULL).alloc_bytes,
+                                                 trace->header.sample_bytes))
+                    .text);
 }
 
 static void write_explanation(FILE *out, const struct stacks *stacks, uint32_t module,

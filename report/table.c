@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void table_write_amount(FILE *out, const struct figures *figures, enum measure measure)
+void table_write_amount(FILE *out, const struct figures *figures, enum measure measure,
+                        uint64_t sample_bytes)
 {
     struct amount amount = figures_amount(figures, measure);
-    fprintf(out, "size=%s, count=%" PRId64, text_size((double)amount.size_bytes).text,
-            amount.count);
+    fprintf(out, "size=%s", text_size((double)amount.size_bytes).text);
+    if (sample_bytes)
+        fprintf(out, " ±%s",
+                text_size(figures_standard_error(amount.size_bytes, sample_bytes)).text);
+    fprintf(out, ", count=%" PRId64, amount.count);
     if (amount.count)
         fprintf(out, ", average=%s",
                 text_size((double)amount.size_bytes / (double)amount.count).text);
@@ -151,7 +155,8 @@ uint64_t table_write(const struct table *table, const struct statistics *statist
             break;
         write_label(table, label_group(statistics, item, LABEL_SHORT));
         fputs(": ", table->out);
-        table_write_amount(table->out, &item->figures, statistics->measure);
+        table_write_amount(table->out, &item->figures, statistics->measure,
+                           statistics->stacks->trace->header.sample_bytes);
         write_context(table, statistics, item);
         fputc('\n', table->out);
         if (table->with_traceback)

@@ -20,7 +20,8 @@ struct table {
 /* Writes the statistics that have something to show; returns how many were written. */
 uint64_t table_write(const struct table *table, const struct statistics *statistics);
 
-/* "size=204 KiB, count=20000, average=10 B" */
-void table_write_amount(FILE *out, const struct figures *figures, enum measure measure);
+/* "size=204 KiB, count=20000, average=10 B", with sampling "size=204 KiB ±11.2 KiB, count=…" */
+void table_write_amount(FILE *out, const struct figures *figures, enum measure measure,
+                        uint64_t sample_bytes);
 
 #endif
