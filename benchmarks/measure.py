@@ -56,12 +56,13 @@ def session_use(session):
 
 
 def end_session(process):
-    """Kills what is left of a session that we started."""
+    """Kills what is left of a session that we started, and removes what heaptrack cannot any more."""
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             if int(stat.read_text().rpartition(")")[2].split()[3]) == process.pid:
                 os.kill(int(stat.parent.name), signal.SIGKILL)
-        except (OSError, ValueError):
+                pathlib.Path(f"/tmp/heaptrack_fifo{stat.parent.name}").unlink(missing_ok=True)
+        except OSError:
             continue
     process.wait()
 
@@ -153,7 +154,7 @@ class Lab:
         self.build, self.quick = build, quick
         self.recorder = build / "preload" / "libmemtrace.so"
         self.tool = build / "report" / "memtrace"
-        self.repetitions = repetitions or (1 if quick else 7)
+        self.repetitions = repetitions or (1 if quick else 5)
         self.limit_s = 5 if quick else 90
         # One that has had this much time is not run again.
         self.budget_s = 5 if quick else 60

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/local/lib", "/usr/lib")
+LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
 HEAPTRACK_PRELOAD = "heaptrack/libheaptrack_preload.so"
 
 

@@ -7,7 +7,7 @@ import workloads
 from measure import interleave
 from trial import allocations, median_of, row_of, trial, without_slow
 
-TITLE = "CPU of the whole run: ratio, +ns per allocation"
+TITLE = "CPU of real programs (+ns per allocation)"
 
 SCALE_QUICK = 0.08
 QUICK = ("python3", "lua", "cc1plus", "jq", "sqlite3", "4 threads", "2,700", "redis")

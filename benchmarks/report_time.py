@@ -8,7 +8,7 @@ from measure import Command, median
 from table import Row, amount, short
 from trial import remove
 
-TITLE = "report on a trace, symbols and lines included, warm cache: time, peak memory in sizes of the trace"
+TITLE = "report: time, peak memory ÷ its trace"
 
 REPETITIONS, REPETITIONS_QUICK = 5, 1
 # The peers whose files can be reported on, and with what.

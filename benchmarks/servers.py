@@ -108,9 +108,18 @@ def mariadb_command(lab, place):
             "--innodb-buffer-pool-size=64M", f"--pid-file={place}/pid"]
 
 
+MARIADB_TABLE = ("create table t(id int primary key auto_increment, k int, v varchar(100), index(k)); "
+                 "insert into t(k, v) select seq % 100, repeat('x', 50) from seq_1_to_2000")
+MARIADB_QUERIES = ("select k, count(*), max(v) from t where id between 100 and 140 group by k order by v limit 3; "
+                   "select a.v from t a join t b on a.id = b.k where b.id = 77; "
+                   "update t set k = k + 1 where id = 55; "
+                   "select * from t where id in (select k from t where id < 20)")
+
+
 def mariadb_load(lab, place, scale):
-    return ["mariadb-slap", "--no-defaults", "--user=root", f"--socket={place}/socket", "--auto-generate-sql",
-            "--auto-generate-sql-load-type=mixed", "--concurrency=4", f"--number-of-queries={int(40_000 * scale)}"]
+    return ["mariadb-slap", "--no-defaults", "--user=root", f"--socket={place}/socket", "--create-schema=bench",
+            f"--create={MARIADB_TABLE}", f"--query={MARIADB_QUERIES}", "--delimiter=;", "--concurrency=4",
+            f"--number-of-queries={int(40_000 * scale)}"]
 
 
 def mariadb_stop(lab, place):

@@ -4,7 +4,7 @@
 from measure import interleave
 from trial import row_of, trial
 
-TITLE = "start-up, per process: ratio, +ms"
+TITLE = "start-up (+ms per process)"
 
 SPAWNS = 500
 SPAWNS_QUICK = 20

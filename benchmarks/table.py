@@ -60,7 +60,7 @@ def cell(row, peer):
     if peer.name in row.texts:
         return row.texts[peer.name]
     if value is None or not base or trouble not in ("", "slow"):
-        return trouble
+        return "too slow" if trouble == "slow" else trouble
     if trouble == "slow":
         return f">{short(value / base)}"
     mark = row.marks.get(peer.name)

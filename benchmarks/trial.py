@@ -45,8 +45,9 @@ def allocations(outcomes):
                  if outcome.recorded), None)
 
 
-def is_measured(outcome):
-    return outcome.trouble in (None, "slow")
+def is_measured(outcome, is_partial=True):
+    """A run that was stopped at the time limit has cost at least so much CPU, but printed no figure."""
+    return not outcome.trouble or (is_partial and outcome.trouble == "slow")
 
 
 def mark_of(peer, run, reference):
@@ -60,18 +61,19 @@ def mark_of(peer, run, reference):
     return ""
 
 
-def row_of(lab, question, label, unit, peers, outcomes, value, per=None, added_unit=""):
+def row_of(lab, question, label, unit, peers, outcomes, value, per=None, added_unit="", is_partial=True):
     """A row of the value() of these {peer name: [Outcome]}; troubles go to the notes too."""
     row = Row(question, label, unit, per=per, added_unit=added_unit)
     reference = next(iter(outcomes.get("memtrace", [])), None)
     for peer in peers:
         runs = outcomes.get(peer.name, [])
-        row.values[peer.name] = [value(run) for run in runs if is_measured(run)]
+        row.values[peer.name] = [value(run) for run in runs if is_measured(run, is_partial)]
         row.marks[peer.name] = mark_of(peer, runs[0] if runs else None, reference)
         troubled = next((run for run in runs if run.trouble), None)
         if troubled:
             row.troubles[peer.name] = troubled.trouble
-            lab.note(f"{label}, {peer.name}: {troubled.trouble}. {troubled.why}".rstrip(". ") + ".")
+        if troubled and troubled.why:
+            lab.note(f"{label}, {peer.name}: {troubled.trouble}, {troubled.why}.")
     return row
 
 

@@ -58,7 +58,7 @@ for _ in range(3):
 
 
 def prepare_python(lab, scale):
-    script = write(lab, "work.py", PYTHON % (int(9000 * scale), int(600 * scale)))
+    script = write(lab, "work.py", PYTHON % (int(14_000 * scale), int(900 * scale)))
     return [find_program("python3"), script]
 
 
@@ -72,7 +72,6 @@ for round = 1, %d do
         list[#list + 1] = { name = key, values = { i, i + 1, key:sub(1, 5) } }
         seen[key:upper()] = (seen[key:upper()] or 0) + 1
     end
-    table.sort(list, function(a, b) return a.name < b.name end)
     local text = {}
     for i, item in ipairs(list) do text[i] = item.name:rep(2):gsub("%%d+", "<%%0>") end
     if #table.concat(text, ",") == 0 then error("nothing") end
@@ -82,7 +81,7 @@ end
 
 
 def prepare_lua(lab, scale):
-    return [find_program("lua5.4"), write(lab, "work.lua", LUA % max(1, int(100 * scale)))]
+    return [find_program("lua5.4"), write(lab, "work.lua", LUA % max(1, int(200 * scale)))]
 
 
 # ---- compilers
@@ -161,7 +160,7 @@ int sum%(n)d(void *root, int *out) { int s = walk%(n)d(root, out, 64); while (s-
 
 
 def prepare_cc1(lab, scale):
-    source = write(lab, "cc1.i", "".join(C_UNIT % {"n": n} for n in range(int(250 * scale) + 1)))
+    source = write(lab, "cc1.i", "".join(C_UNIT % {"n": n} for n in range(int(100 * scale) + 1)))
     return [part_of_gcc("cc1"), "-fpreprocessed", "-O2", "-quiet", source, "-o", "/dev/null"]
 
 
@@ -195,7 +194,8 @@ def prepare_lld(lab, scale):
 def prepare_jq(lab, scale):
     pick = random.Random(1)
     rows = [{"id": i, "name": f"person {pick.randrange(10**6)}", "tags": [f"t{pick.randrange(99)}" for _ in range(4)],
-             "at": {"x": pick.random(), "y": pick.randrange(1000)}, "on": i % 3 == 0} for i in range(int(195_000 * scale))]
+             "at": {"x": pick.random(), "y": pick.randrange(1000)}, "on": i % 3 == 0}
+            for i in range(int(195_000 * scale))]
     return [find_program("jq"), "-c", "[.[] | .at.y] | add", write(lab, "rows.json", json.dumps(rows))]
 
 
@@ -204,7 +204,8 @@ CREATE TABLE readings(id INTEGER PRIMARY KEY, station TEXT, value REAL, note TEX
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 INSERT INTO readings SELECT i, 'station ' || (i * 7919 %% 1009), i %% 977 / 7.0, hex(i * i) FROM n;
 CREATE INDEX by_station ON readings(station);
-SELECT station, count(*), round(avg(value), 2), group_concat(note) FROM readings GROUP BY station ORDER BY 3 DESC LIMIT 3;
+SELECT station, count(*), round(avg(value), 2), group_concat(note)
+    FROM readings GROUP BY station ORDER BY 3 DESC LIMIT 3;
 SELECT count(*) FROM readings a JOIN readings b ON a.station = b.station WHERE a.id %% 37 = 0 AND b.value > a.value;
 SELECT max(length(json_group)) FROM (SELECT json_group_array(json_object('v', value, 'n', note)) AS json_group
     FROM readings GROUP BY station);
@@ -244,7 +245,7 @@ def prepare_git(lab, scale):
 def prepare_xz(lab, scale):
     pick = random.Random(3)
     words = [f"word{n}" for n in range(5000)]
-    text = " ".join(pick.choice(words) for _ in range(int(700_000 * scale)))
+    text = " ".join(pick.choice(words) for _ in range(int(250_000 * scale)))
     return [find_program("xz"), "-6", "-T1", "--keep", "--stdout", write(lab, "words.txt", text)]
 
 
@@ -266,7 +267,7 @@ def prepare_shell(lab, scale):
 
 
 def prepare_threads(lab, scale):
-    return [lab.program("shared_blocks"), str(int(2_500_000 * scale))]
+    return [lab.program("shared_blocks"), str(int(4_000_000 * scale))]
 
 
 ALL = [

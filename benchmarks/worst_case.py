@@ -3,9 +3,9 @@
 
 from measure import interleave
 from table import amount
-from trial import is_measured, median_of, row_of, trial
+from trial import median_of, row_of, trial
 
-TITLE = "nearly all call stacks distinct: ratio, +ns per pair, +bytes per call stack"
+TITLE = "nearly all call stacks distinct (+ns, +bytes, per call stack)"
 
 PAIRS, PAIRS_QUICK = 1_000_000, 50_000
 
@@ -14,7 +14,7 @@ def file_sizes(row, peers, outcomes):
     """Sizes instead of ratios: bare writes nothing."""
     for peer in peers:
         written = median_of(outcomes, peer.name, lambda outcome: outcome.written_bytes)
-        if written and peer.output:
+        if written and not row.troubles.get(peer.name):
             row.texts[peer.name] = amount(written, "B")
     row.values.clear()
     return row
@@ -28,11 +28,9 @@ def rows(lab, peers):
     peers = [peer for peer in peers if not (lab.quick and peer.is_slow)]
     outcomes = interleave(lab, peers, lambda peer, is_first: trial(lab, peer, argv, is_first, output=True))
 
-    def row(name, unit, value, per=None, added_unit=""):
-        return row_of(lab, "worst_case", f"{label}, {name}", unit, peers, outcomes, value, per, added_unit)
+    def row(name, unit, value, per=None, added_unit="", is_partial=False):
+        return row_of(lab, "worst_case", f"{label}, {name}", unit, peers, outcomes, value, per, added_unit, is_partial)
 
-    yield row("CPU", "s", lambda outcome: outcome.cpu_s, pairs, "ns"), outcomes
-    for runs in outcomes.values():
-        runs[:] = [run for run in runs if run.trouble != "slow" and is_measured(run)]
-    yield row("peak RSS", "B", lambda outcome: outcome.answer.get("peak_bytes", 0), pairs, "B"), {}
+    yield row("CPU", "s", lambda outcome: outcome.cpu_s, pairs, "ns", is_partial=True), outcomes
+    yield row("peak RSS", "B", lambda outcome: outcome.answer["peak_bytes"], pairs, "B"), {}
     yield file_sizes(row("file", "B", lambda outcome: outcome.written_bytes), peers, outcomes), {}

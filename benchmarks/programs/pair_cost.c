@@ -11,6 +11,7 @@
  * DEPTH counts all frames up to _start or clone; for leaves and recursion up to where they begin.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -229,9 +230,19 @@ static void close_pipe(struct worker *worker)
     sem_post(&worker->pipe->full);
 }
 
+/* Producer and consumer on different cores always: on one it is a different question. */
+static void stay_on_core(long number)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET((int)(number % sysconf(_SC_NPROCESSORS_ONLN)), &cores);
+    pthread_setaffinity_np(pthread_self(), sizeof cores, &cores);
+}
+
 static void *consume(void *argument)
 {
     struct pipe *pipe = argument;
+    stay_on_core(pipe - pipes + 1);
     for (unsigned batch = 0;; batch++) {
         void **blocks = pipe->blocks[batch % BATCHES];
         sem_wait(&pipe->full);
@@ -305,6 +316,8 @@ TRUNK(0, 1)
 static NOINLINE void *work(void *argument)
 {
     struct worker *worker = argument;
+    if (worker->pipe)
+        stay_on_core(worker->pipe - pipes);
     if (worker->trunk > 0)
         trunk0(worker, worker->trunk);
     else
