@@ -143,9 +143,12 @@ static bool find_cfa(struct unwinder *unwinder, const struct state *state, struc
         base = words->deref_value;
     }
     *ret_cfa = base + (uint64_t)(rule.cfa_offset8 * 8);
-    /* Frames grow towards the root; a frame without CFI that is this large is a stray pointer. */
-    return *ret_cfa > state->sp - (state->is_exact ? 1 : 0) &&
-           (!rule.is_guess || *ret_cfa - state->sp < GUESS_MAX_BYTES);
+    /* Frames grow towards the root. Without CFI, a frame that is too large is a stray pointer, and
+     * one that is not may still be: what it points to is asked for, whatever was known before. */
+    if (*ret_cfa <= state->sp - (state->is_exact ? 1 : 0))
+        return false;
+    return !rule.is_guess || (*ret_cfa - state->sp < GUESS_MAX_BYTES &&
+                              is_readable(*ret_cfa - 16) && is_readable(*ret_cfa - 8));
 }
 
 static inline enum step step(struct unwinder *unwinder, struct state *state, struct rule rule,
@@ -316,7 +319,9 @@ is_believable(struct unwinder *unwinder, const struct state *from, const struct 
         return false;
     for (uint64_t at = from->sp; at < from->fp; at += 8) {
         uint64_t word;
-        if (!read_stack(unwinder, at, &word) || is_return_address(word))
+        bool is_new_page = at == from->sp || at % PAGE == 0;
+        if ((is_new_page && !is_readable(at)) || !read_stack(unwinder, at, &word) ||
+            is_return_address(word))
             return false;
     }
     return true;
@@ -328,6 +333,8 @@ static inline bool walk_on(struct unwinder *unwinder, struct walk *walk)
     const struct state from = walk->state;
     struct rule rule = rules_find(from.pc - !from.is_exact);
     push_frame(unwinder, walk, rule);
+    /* Words that were found by a guess are not looked at again without asking. */
+    walk->is_reusable &= !rule.is_guess || from.fp == 0;
     switch (step(unwinder, &walk->state, rule, &walk->words)) {
     case STEP_CALLER:
         if (likely(!rule.is_guess) || is_believable(unwinder, &from, &walk->state))
@@ -378,7 +385,7 @@ static inline bool meet(struct unwinder *unwinder, struct walk *walk)
 static void walk_stack(struct unwinder *unwinder, struct walk *walk)
 {
     unwinder->fresh_count = 0;
-    unwinder->has_guess &= walk->candidate >= 0;
+    unwinder->has_guess = false;
     for (;;) {
         pop_candidates(unwinder, walk);
         if (walk->candidate >= 0 &&
