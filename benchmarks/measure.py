@@ -67,6 +67,19 @@ def end_session(process):
     process.wait()
 
 
+def run_aside(lab, argv, limit_s, text=None, cwd=None):
+    """What is not measured: clients, and makers of input. True if it went well; leaves nothing running."""
+    process = subprocess.Popen(argv, env=lab.environment, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process.communicate(text, timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        end_session(process)
+    return process.returncode == 0
+
+
 class Command:
     """A command on its way through `launch`, which knows what it cost when it has ended."""
 

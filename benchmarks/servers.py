@@ -5,10 +5,9 @@ What counts is the server's CPU, not the client's."""
 import dataclasses
 import shutil
 import socket
-import subprocess
 import time
 
-from measure import Command
+from measure import Command, end_session, run_aside
 from trial import judge, remove
 from workloads import find_program, must_run
 
@@ -48,31 +47,25 @@ def wait_until_up(command, path):
     return False
 
 
-def run_client(lab, argv, place, limit_s):
-    try:
-        return subprocess.run(argv, env=lab.environment, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=limit_s, check=False).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
-
-
 def serve(lab, server, peer, scale, is_first):
     """The Outcome of one server, from its start to its end, under that peer."""
-    place = lab.new_place()
+    place, command = lab.new_place(), None
     try:
         parts = peer.command(lab, server.command(lab, place), place)
         if not parts:
             return None
         command = Command(lab, parts[0], parts[1], place, output=False)
         is_served = (wait_until_up(command, place / "socket") and
-                     run_client(lab, server.load(lab, place, scale), place, lab.limit_s) and
-                     run_client(lab, server.stop(lab, place), place, START_S))
+                     run_aside(lab, server.load(lab, place, scale), lab.limit_s, cwd=place) and
+                     run_aside(lab, server.stop(lab, place), START_S, cwd=place))
         outcome = command.wait(lab.limit_s if is_served else 0)
         if not is_served and not outcome.trouble:
             outcome.trouble = "died"
         judge(peer, place, outcome, is_first)
         return outcome
     finally:
+        if command:
+            end_session(command.process)
         remove(place)
 
 

@@ -6,8 +6,8 @@ import shutil
 from measure import Command, median
 from table import Row
 
-# A peer that saw less than this share of the allocations says so in its cell.
-NEARLY_ALL = 0.9
+# A peer that saw less than this share of the allocations says so in its cell. Servers differ from run to run.
+NEARLY_ALL = 0.75
 
 
 def judge(peer, place, outcome, is_first):

@@ -10,6 +10,10 @@ import random
 import shutil
 import subprocess
 
+from measure import run_aside
+
+PREPARE_S = 120
+
 
 @dataclasses.dataclass
 class Workload:
@@ -31,8 +35,9 @@ def find_program(name):
     return shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/usr/local/bin") or shutil.which(name)
 
 
-def must_run(lab, argv, **more):
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=lab.environment, **more)
+def must_run(lab, argv, text=None):
+    if not run_aside(lab, argv, PREPARE_S, text):
+        raise RuntimeError(f"could not make the input with {' '.join(argv)}")
 
 
 def write(lab, name, text):
@@ -238,7 +243,7 @@ def prepare_git(lab, scale):
     if not repository.exists():
         must_run(lab, ["git", "init", "-q", "--bare", str(repository)])
         must_run(lab, ["git", "--git-dir", str(repository), "fast-import", "--quiet"],
-                 input="".join(import_stream(int(2500 * scale))).encode())
+                 "".join(import_stream(int(2500 * scale))).encode())
     return [find_program("git"), "--no-pager", "--git-dir", str(repository), "log", "-p", "main"]
 
 
