@@ -24,14 +24,21 @@ enum {
     STAMP_SHARE = 4096 /* a peak higher by less than this part does not get a new time */
 };
 
+static int64_t timed_peak; /* the last peak with a time; shared and racy: at worst a stamp more */
+
 static void note_peak_time(int64_t peak)
 {
-    static int64_t stamped; /* shared and racy: at worst a stamp more */
-    if (peak - stamped <= stamped / STAMP_SHARE)
+    if (peak - timed_peak <= timed_peak / STAMP_SHARE)
         return;
-    stamped = peak;
+    timed_peak = peak;
     trace.header->peak_time_ns = clock_monotonic_ns();
     trace.header->last_seen_ns = trace.header->peak_time_ns;
+}
+
+void heap_begin(int64_t live_bytes)
+{
+    trace.header->live_bytes = trace.header->peak_bytes = timed_peak = live_bytes;
+    trace.header->peak_time_ns = trace.header->start_time_ns;
 }
 
 /* Sole thread: everything is known, and the next new peak is exactly this far away. */

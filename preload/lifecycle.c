@@ -13,6 +13,7 @@
 #include "arena.h"
 #include "callsite.h"
 #include "clock.h"
+#include "heap.h"
 #include "live.h"
 #include "loader.h"
 #include "lock.h"
@@ -209,8 +210,7 @@ static void take_inventory(void)
     live_visit(add_inherited, &live_bytes);
     inherited->live_count -= (int64_t)(own->alloc_count - own->free_count);
     inherited->live_bytes -= (int64_t)(own->alloc_bytes - own->freed_bytes);
-    trace.header->live_bytes = trace.header->peak_bytes = live_bytes;
-    trace.header->peak_time_ns = trace.header->start_time_ns;
+    heap_begin(live_bytes);
     trace.header->anomalies[ANOMALY_BEFORE_OWN_TRACE] = own->alloc_count;
 }
 

@@ -30,7 +30,6 @@ enum {
 typedef uint32_t leaf_words[LEAF_WORDS];
 
 static leaf_words **roots[2][1 << ROOT_BITS];
-static uint64_t table_bytes;
 
 /* Two threads may need the same node at once; one's mapping wins, the other's is returned. */
 static void *install(void **place, size_t size_bytes)
@@ -44,7 +43,6 @@ static void *install(void **place, size_t size_bytes)
         arena_unmap(node, size_bytes);
         return expected;
     }
-    __atomic_fetch_add(&table_bytes, size_bytes, __ATOMIC_RELAXED);
     return node;
 }
 
@@ -233,9 +231,4 @@ void live_visit(void (*visit)(const void *address, struct live_block block, void
             if (middle)
                 visit_middle(middle, i << (LEAF_BITS + MIDDLE_BITS) | odd << 3, visit, data);
         }
-}
-
-uint64_t live_table_bytes(void)
-{
-    return __atomic_load_n(&table_bytes, __ATOMIC_RELAXED);
 }

@@ -30,7 +30,4 @@ struct live_block live_remove(const void *address);
 void live_visit(void (*visit)(const void *address, struct live_block block, void *data),
                 void *data);
 
-/* Bytes mapped for the table. */
-uint64_t live_table_bytes(void);
-
 #endif

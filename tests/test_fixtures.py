@@ -448,6 +448,12 @@ class Fixtures:
                   (0, b"asked\n", b"tracing 1 during 1000000 after 0 peak 1000000 tracer 1\n"),
                   "ask_recorder: with the recorder")
 
+    def fork_peak(self, tap):
+        """A forked child's peak has a time of its own, however high its parent's was."""
+        child = next(trace for trace in self.trace(tap, "fork_peak").traces if trace.header["flags"] & 1)
+        tap.ok(1000000 <= child.header["peak_bytes"] < 2000000, "fork_peak: the child's own peak")
+        tap.ok(child.header["peak_time_ns"] - child.header["start_time_ns"] >= 50000000, "fork_peak: and when it was")
+
     def closed_descriptors(self, tap):
         self.simple(tap, "closed_descriptors", {"closed": {"alloc_count": 42000, "live_count": 0}})
 
@@ -455,7 +461,7 @@ class Fixtures:
 ALL = ("exact_lines exact_functions thousand_lines every_function constructors threads cross_thread_free short_threads "
        "tls_destructor realloc_race fork_lot fork_others fork_threaded vfork_exec exec_chain exits signals coroutines "
        "exceptions longjmp tail_calls deep_recursion assembly plt dlopen_reuse deepbind temporary "
-       "closed_descriptors word_count ask_recorder").split()
+       "closed_descriptors word_count ask_recorder fork_peak").split()
 
 
 def main():
