@@ -141,20 +141,28 @@ bool die_unsigned(Dwarf_Die die, Dwarf_Half attribute, uint64_t *ret_value)
     return ok;
 }
 
-bool die_section_offset(Dwarf_Die die, Dwarf_Half attribute, uint64_t *ret_offset)
+/* Where a reference leads, and the form it was written in. */
+static bool follow_reference(Dwarf_Die die, Dwarf_Half attribute, Dwarf_Half *ret_form,
+                             uint64_t *ret_offset)
 {
     Dwarf_Attribute found;
-    Dwarf_Half form;
     Dwarf_Off offset = 0;
     Dwarf_Error error = NULL;
     bool ok;
 
-    if (!find_attribute(die, attribute, &found, &form))
+    if (!find_attribute(die, attribute, &found, ret_form))
         return false;
     ok = dwarf_global_formref(found, &offset, &error) == DW_DLV_OK;
     dwarf_dealloc_attribute(found);
     *ret_offset = offset;
     return ok;
+}
+
+bool die_section_offset(Dwarf_Die die, Dwarf_Half attribute, uint64_t *ret_offset)
+{
+    Dwarf_Half form;
+
+    return follow_reference(die, attribute, &form, ret_offset);
 }
 
 bool die_address(const struct dwarf_unit *unit, Dwarf_Die die, Dwarf_Half attribute,
@@ -235,19 +243,12 @@ const char *die_string(const struct dwarf_unit *unit, Dwarf_Die die, Dwarf_Half 
 bool die_reference(struct dwarf_object *object, Dwarf_Die die, Dwarf_Half attribute,
                    struct dwarf_object **ret_object, uint64_t *ret_offset)
 {
-    Dwarf_Attribute found;
     Dwarf_Half form;
-    Dwarf_Off offset = 0;
-    Dwarf_Error error = NULL;
-    bool ok;
 
-    if (!find_attribute(die, attribute, &found, &form))
+    if (!follow_reference(die, attribute, &form, ret_offset))
         return false;
-    ok = dwarf_global_formref(found, &offset, &error) == DW_DLV_OK;
-    dwarf_dealloc_attribute(found);
     *ret_object = form == DW_FORM_GNU_ref_alt ? object->supplement : object;
-    *ret_offset = offset;
-    return ok && *ret_object;
+    return *ret_object != NULL;
 }
 
 /* DW_AT_high_pc is an address, or a number to be added to DW_AT_low_pc. */
