@@ -197,7 +197,7 @@ static uint32_t create_counters(uint32_t node, uint32_t thread)
         return 0;
     if (trace_reserve(SECTION_COUNTERS, sizeof(struct trace_counters)) < 0)
         return 0;
-    trace.owners[id] = (struct trace_owner){.node = node, .thread = thread};
+    trace.owners[id] = (struct trace_owner){.node = node, .thread_domain = thread};
     trace_publish(SECTION_OWNERS);
     trace_publish(SECTION_COUNTERS);
     return id;
@@ -256,7 +256,7 @@ static uint32_t add_site(struct callsite_cache *cache, uint32_t node, uint32_t t
         return 0;
     uint32_t counters = adopt_orphan(node);
     if (counters)
-        __atomic_store_n(&trace.owners[counters].thread, thread, __ATOMIC_RELAXED);
+        __atomic_store_n(&trace.owners[counters].thread_domain, thread, __ATOMIC_RELAXED);
     else
         counters = create_counters(node, thread);
     if (counters)
@@ -396,7 +396,7 @@ void callsite_retire(struct callsite_cache *cache)
 {
     for (uint64_t i = 0; cache->sites && i < (uint64_t)1 << cache->site_bits; i++)
         if (cache->sites[i].node) {
-            __atomic_store_n(&trace.owners[cache->sites[i].counters].thread, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&trace.owners[cache->sites[i].counters].thread_domain, 0, __ATOMIC_RELAXED);
             add_orphan(cache->sites[i].node, cache->sites[i].counters);
         }
     if (cache->sites)

@@ -177,7 +177,7 @@ static inline uint32_t own_counters(struct thread *thread, uint32_t counters)
     if (thread->is_sole || is_shared_id(counters))
         return counters;
     const struct trace_owner *owner = &trace.owners[counters];
-    if (likely(__atomic_load_n(&owner->thread, __ATOMIC_RELAXED) == thread->index))
+    if (likely(__atomic_load_n(&owner->thread_domain, __ATOMIC_RELAXED) == thread->index))
         return counters;
     return callsite_counters_of_node(&thread->sites, owner->node, thread->index);
 }

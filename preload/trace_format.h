@@ -22,9 +22,9 @@
 #include <stdint.h>
 
 #define TRACE_MAGIC "memtrace" /* 8 bytes, no terminating zero */
-#define TRACE_VERSION 1u       /* readers refuse a newer one */
+#define TRACE_VERSION 2u       /* readers refuse all others */
 #define TRACE_BYTE_ORDER 0x01020304u
-#define TRACE_EXTENTS_MAX 240u
+#define TRACE_EXTENTS_MAX 232u
 #define TRACE_BUILD_ID_MAX 32u
 
 enum trace_section {
@@ -36,6 +36,9 @@ enum trace_section {
     SECTION_THREADS,   /* struct trace_thread; element 0 sums threads that were folded away, and
                           calls made from inside other calls */
     SECTION_STRINGS,   /* bytes; struct trace_string points into it */
+    SECTION_MARKS,     /* struct trace_mark, in the order of time */
+    SECTION_HISTORY,   /* two halves of history_half_bytes each; see "History" below */
+    SECTION_SERIES,    /* two halves of series_half_points struct trace_point each */
     SECTION_COUNT,
     SECTION_MAX = 16
 };
@@ -83,8 +86,10 @@ enum trace_anomaly {
     ANOMALY_GROW_FAILED,      /* times the file could not be grown; last_errno says why */
     ANOMALY_STACK_GUESSED,    /* call sites with generated code on the stack, which has no unwind
                                  information: taken to keep a frame pointer */
+    ANOMALY_MARKS_LOST,       /* marks that found no room */
+    ANOMALY_HISTORY_LOST,     /* ticks of the history that could not be written */
     ANOMALY_COUNT,
-    ANOMALY_MAX = 16
+    ANOMALY_MAX = 24
 };
 
 enum trace_state {
@@ -94,8 +99,9 @@ enum trace_state {
 };
 
 enum trace_flag {
-    TRACE_FORKED = 1, /* a forked child's own trace: see SECTION_INHERITED and parent_pid */
-    TRACE_STOPPED = 2 /* recording ended early and for good; last_errno says why */
+    TRACE_FORKED = 1,  /* a forked child's own trace: see SECTION_INHERITED and parent_pid */
+    TRACE_STOPPED = 2, /* recording ended early and for good; last_errno says why */
+    TRACE_PAUSED = 4   /* memtrace_stop() was called, and memtrace_start() not since */
 };
 
 /* A string in SECTION_STRINGS; not terminated. */
@@ -146,6 +152,20 @@ struct trace_header {
     uint64_t sample_bytes; /* 0: every allocation is recorded. Otherwise one allocation in about
                               this many bytes is, and all figures but the calls are estimates */
 
+    /* Sections that are bounded by thinning have two halves. One is appended to; when it is full,
+     * its content is written more coarsely into the other, which then becomes the active one. So a
+     * reader, and whoever finds the file after a kill, always has a whole one. */
+    uint32_t history_active; /* 0 or 1 */
+    uint32_t series_active;
+    uint64_t history_half_bytes;
+    uint64_t history_bytes[2];    /* published size of each half */
+    uint64_t history_interval_ns; /* between two ticks now; 0: no history is kept */
+    uint64_t series_half_points;
+    uint64_t series_points[2];   /* published number in each half */
+    uint64_t series_interval_ns; /* between two points now; 0: no series is kept */
+
+    uint64_t live_map_address; /* of struct live_map in the process's own memory; 0: none */
+
     uint64_t anomalies[ANOMALY_MAX];
     uint64_t section_bytes[SECTION_MAX]; /* published size of each section */
     uint32_t extent_count;
@@ -184,10 +204,23 @@ enum trace_special {
             "<before own trace>"                                                                   \
     }
 
-/* Which call site counters i belong to, and the thread that writes them at the moment. */
+/* What kind of memory a call site's figures count. Figures of different domains are never added
+ * up: a pool's objects lie inside blocks of the heap, and the heap inside mappings. */
+enum trace_domain {
+    DOMAIN_HEAP,   /* malloc and its family; all of the header's and the threads' totals */
+    DOMAIN_POOL,   /* memtrace_alloc() and memtrace_free() of the program's own allocators */
+    DOMAIN_MAPPED, /* mmap, mremap, brk */
+    DOMAIN_COUNT
+};
+
+#define OWNER_THREAD_MASK 0x00ffffffu
+#define OWNER_DOMAIN_SHIFT 24
+
+/* Which call site counters i belong to, its domain, and the thread that writes them at the moment:
+ * thread | domain << OWNER_DOMAIN_SHIFT. */
 struct trace_owner {
     uint32_t node;
-    uint32_t thread;
+    uint32_t thread_domain;
 };
 
 /* What one thread did at one call site; a site's figures are the sums over its threads. A block
@@ -246,6 +279,102 @@ struct trace_thread {
     uint64_t reserved[6];
 };
 
+/* A moment that somebody named. */
+enum trace_mark_kind {
+    MARK_POINT,       /* memtrace_mark() */
+    MARK_SNAPSHOT,    /* memtrace_take_snapshot(), or a trigger; there is a tick of that moment */
+    MARK_PHASE_BEGIN, /* memtrace_phase_begin() and _end() nest, per thread */
+    MARK_PHASE_END,
+    MARK_PAUSED, /* memtrace_stop() */
+    MARK_RESUMED,
+    MARK_CLEARED,   /* memtrace_clear_traces() */
+    MARK_PEAK_RESET /* memtrace_reset_peak() */
+};
+
+struct trace_mark {
+    uint64_t time_ns;
+    uint32_t kind;   /* enum trace_mark_kind */
+    uint32_t thread; /* in SECTION_THREADS, 0: none of the program's */
+    struct trace_string name;
+    int64_t live_bytes;
+    int64_t peak_bytes; /* so far */
+};
+
+/* History. A half is a sequence of ticks, oldest first. A tick says what has changed since the
+ * tick before it (the first one: since the start), so the figures at a tick are the sums of all
+ * up to it, and two neighbouring ticks are thinned into one by adding them. All numbers are
+ * unsigned LEB128:
+ *     body_bytes                 of the rest of this tick
+ *     time_ns                    since the tick before it; the first one: since start_time_ns
+ *     mark                       index + 1 in SECTION_MARKS of a snapshot; 0: none. Ticks with a
+ *                                mark are not merged into later ones
+ *     entry_count
+ *     entries, ascending by counters id:
+ *         id                     less the id before it (the first one: less 0)
+ *         alloc_count, alloc_bytes, free_count, freed_bytes    that were added
+ * A forked child's history begins at its own start and, like its counters, at zero. */
+enum trace_history {
+    HISTORY_NUMBERS_PER_ENTRY = 5,
+    HISTORY_ENTRY_MAX_BYTES = 50
+};
+
+/* The process at a moment, or during a span of time once points have been merged: then of each
+ * pair the smallest and the largest value are kept. -1: not known (no gap is ever shown as 0). */
+struct trace_range {
+    int64_t min;
+    int64_t max;
+};
+
+struct trace_point {
+    uint64_t time_ns; /* of the latest reading in it */
+    uint64_t span_ns; /* from the earliest to the latest reading, 0: one reading */
+    struct trace_range rss_bytes;
+    struct trace_range pss_bytes;
+    struct trace_range uss_bytes;
+    struct trace_range live_bytes;   /* of the heap */
+    struct trace_range mapped_bytes; /* by mmap, mremap and brk calls of the program */
+    struct trace_range thread_count;
+    struct trace_range cgroup_bytes; /* memory.current */
+    int64_t alloc_count;             /* cumulative at time_ns, like the following */
+    int64_t alloc_bytes;
+    int64_t minor_faults;
+    int64_t major_faults;
+    int64_t cpu_user_ns;
+    int64_t cpu_system_ns;
+    int64_t reserved[2];
+};
+
+/* Live blocks. Not in the file: the recorder's private table, for tools that read the memory of a
+ * running process. A page map over the lower 48 bits of addresses; a leaf has one 4-byte word per
+ * granule of 16 bytes. Blocks at addresses that are 8 modulo 16 are in the second map.
+ *
+ * Bit 0 of a word is set in a block's first granule, its head: then 5 bits of size code and 26
+ * bits of counters id. What else is known of the block is in the words after it, which are clear in
+ * bit 0; a word without a head before it means nothing. By size code:
+ *     0..16          the size; nothing follows
+ *     LIVE_SHORT     size 1..32; the next word is stamp << 6 | (size - 1) << 1
+ *     LIVE_LONG      the next word is size << 1, the one after it stamp << 1. LIVE_SIZE_LARGE
+ *                    instead of the size: the two words after it have 31 bits each of the size,
+ *                    low ones first and shifted as well, and the stamp comes after them
+ * A stamp is the time of birth since start_time_ns in units of 2^LIVE_STAMP_SHIFT ns, rounded down
+ * to the recorder's last tick and never more than LIVE_STAMP_MAX. */
+#define LIVE_LEAF_BITS 20   /* address bits below a leaf pointer: 64 Ki words */
+#define LIVE_MIDDLE_BITS 12 /* leaves per middle node */
+#define LIVE_ROOT_BITS 16   /* middle nodes per map */
+#define LIVE_SHORT 17u
+#define LIVE_LONG 31u
+#define LIVE_SIZE_LARGE 0x7fffffffu
+#define LIVE_STAMP_SHIFT 27
+#define LIVE_STAMP_MAX 0x3ffffffu
+
+/* Addresses of middle nodes, which are arrays of the addresses of leaves; 0: none. */
+struct live_map {
+    uint64_t middles[2][1 << LIVE_ROOT_BITS];
+};
+
+_Static_assert(sizeof(struct trace_mark) == 40, "layout");
+_Static_assert(sizeof(struct trace_range) == 16, "layout");
+_Static_assert(sizeof(struct trace_point) == 192, "layout");
 _Static_assert(sizeof(struct trace_node) == 16, "layout");
 _Static_assert(sizeof(struct trace_counters) == 64, "one cache line");
 _Static_assert(sizeof(struct trace_module) == 112, "layout");

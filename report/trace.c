@@ -95,6 +95,10 @@ static bool check_header(struct reader *reader)
                         "trace format %" PRIu32
                         ", but this memtrace reads up to %u: use a newer one",
                         header->version, TRACE_VERSION);
+    if (header->version && header->version < TRACE_VERSION)
+        return error_at(error, offsetof(struct trace_header, version),
+                        "trace format %" PRIu32 ", but this memtrace reads %u: use an older one",
+                        header->version, TRACE_VERSION);
     if (header->version == 0 || header->header_bytes < sizeof *header)
         return error_at(error, offsetof(struct trace_header, version), "damaged header");
     if (header->extent_count > TRACE_EXTENTS_MAX)

@@ -21,6 +21,9 @@ static const size_t element_bytes[SECTION_COUNT] = {
     [SECTION_MODULES] = sizeof(struct trace_module),
     [SECTION_THREADS] = sizeof(struct trace_thread),
     [SECTION_STRINGS] = 1,
+    [SECTION_MARKS] = sizeof(struct trace_mark),
+    [SECTION_HISTORY] = 1,
+    [SECTION_SERIES] = sizeof(struct trace_point),
 };
 
 /* Tests that cannot be set up have nothing to report. */

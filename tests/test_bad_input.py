@@ -81,7 +81,7 @@ def check_kinds(tool, good):
     tool.refuses("a foreign file", tool.write("foreign.memtrace", b"\x7fELF" + bytes(20000)), b"not a memtrace trace")
     tool.refuses("a short foreign file", tool.write("short.memtrace", b"x"), b"not a memtrace trace")
     tool.refuses("a header cut short", tool.write("cut.memtrace", good[:100]), b"truncated")
-    tool.refuses("a newer version", tool.write("newer.memtrace", good[:8] + b"\2" + good[9:]), b"newer")
+    tool.refuses("a newer version", tool.write("newer.memtrace", good[:8] + b"\x63" + good[9:]), b"newer")
     tool.refuses("another byte order", tool.write("order.memtrace", good[:12] + good[12:16][::-1] + good[16:]), b"byte order")
     tool.refuses("no such process", "4194303", b"no such process")
 
