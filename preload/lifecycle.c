@@ -108,6 +108,12 @@ static void name_program(const struct kernel_handover *handover)
     trace.header->executable = executable_string;
 }
 
+static void tell_live_map(void)
+{
+    trace.header->live_origin_ns = live_origin_ns();
+    trace.header->live_map_address = live_map_address();
+}
+
 static const char *error_name(long error)
 {
     static const struct {
@@ -156,6 +162,8 @@ static bool begin(void)
     trace_file_set_program(handover.arguments[0] ? text_basename(handover.arguments[0]) : "");
     if (!thread_init() || !create_trace(false) || !callsite_init())
         return false;
+    live_init(real_is_glibc_malloc(), trace.header->start_time_ns);
+    tell_live_map();
     trace_reserve(SECTION_MODULES, sizeof(struct trace_module));
     trace_publish(SECTION_MODULES);
     name_program(&handover);
@@ -235,6 +243,7 @@ static void promote(void)
             modules_after_fork();
             trace.header->program = program_string;
             trace.header->executable = executable_string;
+            tell_live_map();
             take_inventory();
             struct thread *thread = thread_attach();
             if (thread)

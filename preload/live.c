@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* live.c -- The blocks that are live: address to size and counters.
  *
- * Words. A block's first granule (16 bytes) holds a head word: bit 0 set, then a 5-bit size code,
- * then the 26-bit counters id. Codes 0..16 are the size itself. Code 31: the block is larger
- * than 16 bytes, so the next granule cannot be the start of another block, and its word holds
- * size << 1 (bit 0 clear). Sizes from 2^31-1 on put LARGE there and the size, 31 bits each, into
- * the two words after it. So an entry costs 4 bytes per granule with any allocator, and needs no
- * table of (site, size) pairs, which would grow with the variety of sizes.
+ * The layout is in trace_format.h, for tools that read a running process. An entry costs 4 bytes
+ * per granule with any allocator, and needs no table of (site, size) pairs, which would grow with
+ * the variety of sizes: what does not fit into the head word stands in the words of the block's
+ * other granules, where no other block can start.
  *
  * Addresses that are 8 modulo 16 (8-byte size classes of jemalloc, tcmalloc, mimalloc) live in a
  * second map of the same shape, else two blocks would share a granule. */
@@ -14,22 +12,48 @@
 
 #include "arena.h"
 #include "sys.h"
+#include "trace_format.h"
 
 enum {
-    LEAF_BITS = 20, /* address bits covered by a leaf: 1 MiB, 64 Ki words */
-    LEAF_WORDS = 1 << (LEAF_BITS - 4),
-    MIDDLE_BITS = 12, /* leaves per middle node: 4 GiB of addresses */
-    ROOT_BITS = 48 - LEAF_BITS - MIDDLE_BITS,
-    CODE_LONG = 31,
-    DIRECT_MAX = 16
+    LEAF_WORDS = 1 << (LIVE_LEAF_BITS - 4),
+    SHORT_MAX_BYTES = 32, /* in two granules */
+    GRANULE = 16
 };
 
-#define SIZE_LARGE 0x7fffffffu
 #define HEAD 1u
 
 typedef uint32_t leaf_words[LEAF_WORDS];
 
-static leaf_words **roots[2][1 << ROOT_BITS];
+static leaf_words **roots[2][1 << LIVE_ROOT_BITS];
+_Static_assert(sizeof roots == sizeof(struct live_map), "the layout that tools know");
+
+uint32_t live_now;
+
+/* Blocks up to this size have only one granule, and so no room for the time of their birth. */
+static uint64_t direct_max_bytes = GRANULE;
+static uint64_t origin_ns;
+
+void live_init(bool is_two_granules_min, uint64_t now_ns)
+{
+    direct_max_bytes = is_two_granules_min ? 0 : GRANULE;
+    origin_ns = now_ns;
+}
+
+void live_tick(uint64_t now_ns)
+{
+    uint64_t stamp = (now_ns - origin_ns) >> LIVE_STAMP_SHIFT;
+    live_now = stamp < LIVE_STAMP_MAX ? (uint32_t)stamp : LIVE_STAMP_MAX;
+}
+
+uint64_t live_origin_ns(void)
+{
+    return origin_ns;
+}
+
+uint64_t live_map_address(void)
+{
+    return (uint64_t)&roots;
+}
 
 /* Two threads may need the same node at once; one's mapping wins, the other's is returned. */
 static void *install(void **place, size_t size_bytes)
@@ -48,13 +72,13 @@ static void *install(void **place, size_t size_bytes)
 
 static __attribute__((noinline)) uint32_t *slot_create(uint64_t address)
 {
-    leaf_words ***root = &roots[address >> 3 & 1][address >> (LEAF_BITS + MIDDLE_BITS)];
+    leaf_words ***root = &roots[address >> 3 & 1][address >> (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS)];
     leaf_words **middle = __atomic_load_n(root, __ATOMIC_ACQUIRE);
     if (!middle)
-        middle = install((void **)root, sizeof(leaf_words *) << MIDDLE_BITS);
+        middle = install((void **)root, sizeof(leaf_words *) << LIVE_MIDDLE_BITS);
     if (!middle)
         return NULL;
-    leaf_words **place = &middle[address >> LEAF_BITS & ((1 << MIDDLE_BITS) - 1)];
+    leaf_words **place = &middle[address >> LIVE_LEAF_BITS & ((1 << LIVE_MIDDLE_BITS) - 1)];
     leaf_words *leaf = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     if (!leaf)
         leaf = install((void **)place, sizeof(leaf_words));
@@ -72,11 +96,11 @@ static inline uint32_t *slot(uint64_t address)
     if (!is_mappable(address))
         return NULL;
     leaf_words **middle = __atomic_load_n(
-        &roots[address >> 3 & 1][address >> (LEAF_BITS + MIDDLE_BITS)], __ATOMIC_ACQUIRE);
+        &roots[address >> 3 & 1][address >> (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS)], __ATOMIC_ACQUIRE);
     if (unlikely(!middle))
         return NULL;
-    leaf_words *leaf =
-        __atomic_load_n(&middle[address >> LEAF_BITS & ((1 << MIDDLE_BITS) - 1)], __ATOMIC_ACQUIRE);
+    leaf_words *leaf = __atomic_load_n(
+        &middle[address >> LIVE_LEAF_BITS & ((1 << LIVE_MIDDLE_BITS) - 1)], __ATOMIC_ACQUIRE);
     if (unlikely(!leaf))
         return NULL;
     return &(*leaf)[address >> 4 & (LEAF_WORDS - 1)];
@@ -109,56 +133,77 @@ static __attribute__((noinline)) uint64_t large_size(uint32_t *word, uint64_t ad
 {
     uint32_t *low = slot_after(word, address, 2);
     uint32_t *high = slot_after(word, address, 3);
-    return low && high ? (uint64_t)(load(high) >> 1) << 31 | load(low) >> 1 : SIZE_LARGE;
+    return low && high ? (uint64_t)(load(high) >> 1) << 31 | load(low) >> 1 : LIVE_SIZE_LARGE;
 }
 
-/* Reads the size words of a block with a long size code, and clears them. */
-static uint64_t take_long_size(uint32_t *word, uint64_t address)
+/* Of a block whose size is not in its head word. */
+static inline uint64_t size_after(uint32_t *word, uint64_t address, uint32_t code)
 {
     uint32_t *next = slot_after(word, address, 1);
     if (unlikely(!next))
         return 0;
-    uint64_t size_bytes = load(next) >> 1;
-    store(next, 0);
-    if (unlikely(size_bytes == SIZE_LARGE)) {
-        size_bytes = large_size(word, address);
-        for (unsigned k = 2; k < 4; k++)
-            if ((next = slot_after(word, address, k)))
-                store(next, 0);
-    }
-    return size_bytes;
+    uint32_t value = load(next);
+    if (code == LIVE_SHORT)
+        return (value >> 1 & (SHORT_MAX_BYTES - 1)) + 1;
+    if (likely(value >> 1 != LIVE_SIZE_LARGE))
+        return value >> 1;
+    return large_size(word, address);
 }
 
+static inline struct live_block block_at(uint32_t *word, uint64_t address, uint32_t head)
+{
+    uint32_t code = head >> 1 & 31;
+    return (struct live_block){.counters = head >> 6,
+                               .size_bytes =
+                                   code < LIVE_SHORT ? code : size_after(word, address, code)};
+}
+
+/* Words without a head before them mean nothing, so clearing the head is enough. */
 static inline struct live_block take(uint32_t *word, uint64_t address)
 {
     uint32_t head = load(word);
-    struct live_block block = {0};
     if (unlikely(!(head & HEAD)))
-        return block;
-    block.counters = head >> 6;
-    block.size_bytes = head >> 1 & 31;
+        return (struct live_block){0};
+    struct live_block block = block_at(word, address, head);
     store(word, 0);
-    if (block.size_bytes == CODE_LONG)
-        block.size_bytes = take_long_size(word, address);
     return block;
 }
 
-static bool put_long_size(uint32_t *word, uint64_t address, uint64_t size_bytes)
+/* Sizes that do not fit into 31 bits. */
+static __attribute__((noinline)) bool put_large(uint32_t *word, uint64_t address,
+                                                uint64_t size_bytes)
+{
+    const uint32_t values[] = {LIVE_SIZE_LARGE << 1, (uint32_t)(size_bytes & LIVE_SIZE_LARGE) << 1,
+                               (uint32_t)(size_bytes >> 31) << 1, live_now << 1};
+    for (unsigned k = 0; k < 4; k++) {
+        uint32_t *next = slot_after(word, address, k + 1);
+        if (!next)
+            return false;
+        store(next, values[k]);
+    }
+    return true;
+}
+
+/* Writes what stands after the head word; false when there is no memory for it. */
+static inline bool put_long(uint32_t *word, uint64_t address, uint64_t size_bytes)
+{
+    if (unlikely(size_bytes >= LIVE_SIZE_LARGE))
+        return put_large(word, address, size_bytes);
+    uint32_t *next = slot_after(word, address, 1);
+    uint32_t *last = slot_after(word, address, 2);
+    if (unlikely(!next || !last))
+        return false;
+    store(next, (uint32_t)size_bytes << 1);
+    store(last, live_now << 1);
+    return true;
+}
+
+static inline bool put_short(uint32_t *word, uint64_t address, uint64_t size_bytes)
 {
     uint32_t *next = slot_after(word, address, 1);
     if (unlikely(!next))
         return false;
-    if (likely(size_bytes < SIZE_LARGE)) {
-        store(next, (uint32_t)size_bytes << 1);
-        return true;
-    }
-    uint32_t *low = slot_after(word, address, 2);
-    uint32_t *high = slot_after(word, address, 3);
-    if (!low || !high)
-        return false;
-    store(next, SIZE_LARGE << 1);
-    store(low, (uint32_t)(size_bytes & SIZE_LARGE) << 1);
-    store(high, (uint32_t)(size_bytes >> 31) << 1);
+    store(next, live_now << 6 | (uint32_t)(size_bytes - 1) << 1);
     return true;
 }
 
@@ -173,13 +218,18 @@ struct live_block live_insert(const void *pointer, uint64_t size_bytes, uint32_t
         return old;
     if (unlikely(load(word) & HEAD))
         old = take(word, address);
-    if (likely(size_bytes > DIRECT_MAX)) {
-        if (unlikely(!put_long_size(word, address, size_bytes)))
+    uint32_t code = LIVE_LONG;
+    if (size_bytes > SHORT_MAX_BYTES) {
+        if (unlikely(!put_long(word, address, size_bytes)))
             return old;
-        store(word, counters << 6 | CODE_LONG << 1 | HEAD);
+    } else if (size_bytes > direct_max_bytes) {
+        if (unlikely(!put_short(word, address, size_bytes)))
+            return old;
+        code = LIVE_SHORT;
     } else {
-        store(word, counters << 6 | (uint32_t)size_bytes << 1 | HEAD);
+        code = (uint32_t)size_bytes;
     }
+    store(word, counters << 6 | code << 1 | HEAD);
     *ret_failed = false;
     return old;
 }
@@ -193,42 +243,34 @@ struct live_block live_remove(const void *pointer)
     return take(word, address);
 }
 
-/* Reads without changing. Size words have no head bit, so they are passed over. */
 static void visit_leaf(leaf_words *leaf, uint64_t address,
                        void (*visit)(const void *, struct live_block, void *), void *data)
 {
-    for (size_t i = 0; i < LEAF_WORDS; i++, address += 16) {
+    for (size_t i = 0; i < LEAF_WORDS; i++, address += GRANULE) {
         uint32_t *word = &(*leaf)[i];
         uint32_t head = load(word);
-        if (!(head & HEAD))
-            continue;
-        struct live_block block = {.counters = head >> 6, .size_bytes = head >> 1 & 31};
-        if (block.size_bytes == CODE_LONG) {
-            uint32_t *next = slot_after(word, address, 1);
-            block.size_bytes = next ? load(next) >> 1 : 0;
-            if (block.size_bytes == SIZE_LARGE)
-                block.size_bytes = large_size(word, address);
-        }
-        visit((const void *)address, block, data);
+        if (head & HEAD)
+            visit((const void *)address, block_at(word, address, head), data);
     }
 }
 
 static void visit_middle(leaf_words **middle, uint64_t address,
                          void (*visit)(const void *, struct live_block, void *), void *data)
 {
-    for (uint64_t i = 0; i < 1 << MIDDLE_BITS; i++) {
+    for (uint64_t i = 0; i < 1 << LIVE_MIDDLE_BITS; i++) {
         leaf_words *leaf = __atomic_load_n(&middle[i], __ATOMIC_ACQUIRE);
         if (leaf)
-            visit_leaf(leaf, address | i << LEAF_BITS, visit, data);
+            visit_leaf(leaf, address | i << LIVE_LEAF_BITS, visit, data);
     }
 }
 
 void live_visit(void (*visit)(const void *address, struct live_block block, void *data), void *data)
 {
     for (uint64_t odd = 0; odd < 2; odd++)
-        for (uint64_t i = 0; i < 1 << ROOT_BITS; i++) {
+        for (uint64_t i = 0; i < 1 << LIVE_ROOT_BITS; i++) {
             leaf_words **middle = __atomic_load_n(&roots[odd][i], __ATOMIC_ACQUIRE);
             if (middle)
-                visit_middle(middle, i << (LEAF_BITS + MIDDLE_BITS) | odd << 3, visit, data);
+                visit_middle(middle, i << (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS) | odd << 3, visit,
+                             data);
         }
 }

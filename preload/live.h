@@ -18,6 +18,20 @@ struct live_block {
     uint64_t size_bytes;
 };
 
+/* What new blocks are stamped with, see trace_format.h. */
+extern uint32_t live_now;
+
+/* is_two_granules_min: the allocator's smallest blocks take 32 bytes, as glibc's do, so that they
+ * can be stamped as well. */
+void live_init(bool is_two_granules_min, uint64_t now_ns);
+
+/* Moves live_now on; called now and then by the ticker. */
+void live_tick(uint64_t now_ns);
+
+/* For the header of a new trace: where struct live_map is, and the time of its stamps. */
+uint64_t live_map_address(void);
+uint64_t live_origin_ns(void);
+
 /* Remembers a block. If one was still live at this address, it is returned (its free bypassed
  * us), else its counters are 0. *ret_failed when the block could not be remembered. */
 struct live_block live_insert(const void *address, uint64_t size_bytes, uint32_t counters,

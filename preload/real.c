@@ -34,6 +34,15 @@ static void *next_symbol(const char *name)
     return found;
 }
 
+bool real_is_glibc_malloc(void)
+{
+    const struct link_map *entry = own_entry();
+    for (entry = entry ? entry->l_next : NULL; entry; entry = entry->l_next)
+        if (entry->l_ld && elf_symbol(entry->l_ld, entry->l_addr, "malloc"))
+            return elf_symbol(entry->l_ld, entry->l_addr, "gnu_get_libc_version") != NULL;
+    return false;
+}
+
 /* C23's sized frees are not in older allocators; the size is a hint there. */
 static void free_sized_by_free(void *block, size_t size_bytes)
 {

@@ -41,6 +41,9 @@ extern struct real real;
 /* Fills real. Idempotent; two threads doing it at once store the same. No allocation, no lock. */
 void real_init(void);
 
+/* True if malloc is glibc's own. Walks the loader's list: at start only. */
+bool real_is_glibc_malloc(void);
+
 /* True if this library, or another copy of it, comes before us in the search order, or the
  * program is one that replaces the allocator itself and must not be mixed with (sanitizers). */
 bool real_must_stay_inert(void);

@@ -165,6 +165,8 @@ struct trace_header {
     uint64_t series_interval_ns; /* between two points now; 0: no series is kept */
 
     uint64_t live_map_address; /* of struct live_map in the process's own memory; 0: none */
+    uint64_t live_origin_ns;   /* from which the stamps in it count: the start, a forked child's
+                                  parent's start if it has inherited its blocks */
 
     uint64_t anomalies[ANOMALY_MAX];
     uint64_t section_bytes[SECTION_MAX]; /* published size of each section */
@@ -356,7 +358,7 @@ struct trace_point {
  *     LIVE_LONG      the next word is size << 1, the one after it stamp << 1. LIVE_SIZE_LARGE
  *                    instead of the size: the two words after it have 31 bits each of the size,
  *                    low ones first and shifted as well, and the stamp comes after them
- * A stamp is the time of birth since start_time_ns in units of 2^LIVE_STAMP_SHIFT ns, rounded down
+ * A stamp is the time of birth since live_origin_ns in units of 2^LIVE_STAMP_SHIFT ns, rounded down
  * to the recorder's last tick and never more than LIVE_STAMP_MAX. */
 #define LIVE_LEAF_BITS 20   /* address bits below a leaf pointer: 64 Ki words */
 #define LIVE_MIDDLE_BITS 12 /* leaves per middle node */

@@ -4,6 +4,7 @@
  * The table never looks into a block, so addresses are made up. */
 #include "live.h"
 #include "tap.h"
+#include "trace_format.h"
 
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ static void make_block(struct model *block, size_t i)
     bool is_small = next_random() % 2;
     block->address = base + (is_small ? next_random() % 4 * 8 : 0);
     block->size_bytes = is_small ? next_random() % 17 : 17 + next_random() % 40;
+    live_now = (uint32_t)next_random() & LIVE_STAMP_MAX;
     block->counters = (uint32_t)(1 + next_random() % (LIVE_COUNTERS_MAX - 1));
 }
 
@@ -96,7 +98,7 @@ static void test_visit(void)
 static void test_sizes(void)
 {
     static const uint64_t sizes[] = {
-        0, 1, 16, 17, 0x7ffffffe, 0x7fffffff, 0x80000000, 1ul << 33, (1ul << 47) - 1};
+        0, 1, 16, 17, 32, 33, 0x7ffffffe, 0x7fffffff, 0x80000000, 1ul << 33, (1ul << 47) - 1};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char name[64];
         bool is_failed;
@@ -138,6 +140,23 @@ static void test_refusals(void)
     tap_ok(old.counters == 4 && old.size_bytes == 200, "and replaced");
 }
 
+static void test_with_room_after_every_head(void)
+{
+    bool is_right = true;
+    live_init(true, 0);
+    live_tick(UINT64_MAX);
+    for (uint64_t size_bytes = 0; size_bytes < 100; size_bytes++) {
+        bool is_failed;
+        void *address = (void *)(0x600000000000u + size_bytes * 112);
+        live_insert(address, size_bytes, LIVE_COUNTERS_MAX - 1, &is_failed);
+        struct live_block got = live_remove(address);
+        is_right &=
+            !is_failed && got.counters == LIVE_COUNTERS_MAX - 1 && got.size_bytes == size_bytes;
+    }
+    tap_number(live_now, LIVE_STAMP_MAX, "stamps end where they do not fit any more");
+    tap_ok(is_right, "small blocks come back where each has two granules");
+}
+
 int main(void)
 {
     test_random();
@@ -145,5 +164,6 @@ int main(void)
     test_sizes();
     test_neighbours();
     test_refusals();
+    test_with_room_after_every_head();
     return tap_end();
 }
