@@ -8,6 +8,7 @@
 #define MEMTRACE_STACKS_H
 
 #include "frame.h"
+#include "numbering.h"
 #include "symbolize.h"
 #include "trace.h"
 
@@ -26,6 +27,8 @@ struct charge {
  * lies beyond is not walked, which bounds the time. */
 #define STACK_NODES_MAX 4100u
 
+struct verdict;
+
 struct stacks {
     const struct trace *trace;
     struct symbolizer *symbolizer;
@@ -33,15 +36,35 @@ struct stacks {
     const char **modules; /* per module index: one pointer for equal paths */
     struct frame *frames;
     struct place *places;
-    uint32_t *node_places;  /* per node; UINT32_MAX: on no stack */
-    struct charge *charges; /* per node */
+    uint32_t *node_places;      /* per node; UINT32_MAX: on no stack */
+    struct charge *charges;     /* per node; .frame is NO_FRAME while it has no names */
+    struct verdict *verdicts;   /* per node */
+    struct numbering addresses; /* their numbers are the places' */
     uint32_t frame_count;
+    uint32_t frame_room;
+    uint32_t place_count;
+    uint32_t node_count; /* these many of the trace's are known here */
+    uint32_t owner_count;
+    uint32_t module_count;
     bool is_system; /* runtime frames are shown and charged like any other */
 };
 
 /* With is_system the innermost frame is charged, runtime or not. */
 bool stacks_init(struct stacks *stacks, const struct trace *trace, bool is_system,
                  struct error *error);
+
+/* The same in steps, for a trace that is read again and again: begin; ask for all addresses that
+ * are new in the trace; have the symbolizer resolve them; answer. Between ask and answer the stacks
+ * known before are as they were. What the trace has once said must not change: its arrays may move
+ * and grow, the paths of its modules stay where they are. Frames, places and groups keep their
+ * numbers. After a failure only finish is allowed. */
+void stacks_begin(struct stacks *stacks, const struct trace *trace, bool is_system);
+bool stacks_ask(struct stacks *stacks, struct error *error);
+bool stacks_answer(struct stacks *stacks, struct error *error);
+/* Whether the trace may hold stacks that were not asked for yet. */
+bool stacks_are_behind(const struct stacks *stacks);
+/* Whether a node of the trace has its names: only then may it be walked. */
+bool stacks_have(const struct stacks *stacks, uint32_t node);
 void stacks_finish(struct stacks *stacks);
 
 /* Goes through the frames of a stack, innermost first. */

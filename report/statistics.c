@@ -1,137 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* statistics.c -- The figures of a trace, grouped and sorted as tracemalloc does.
- *
- * Frames are few and sites are many. So each frame first gets the number of its group; then a pass
- * over the sites only adds figures up. */
+/* statistics.c -- The figures of a trace, grouped and sorted as tracemalloc does. */
 #include "statistics.h"
-
-#include "numbering.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NO_GROUP UINT32_MAX
-
-/* --- groups of frames --- */
-
-static uint64_t word(const void *pointer)
-{
-    return (uintptr_t)pointer;
-}
-
-/* Equal strings are equal pointers, so addresses will do as keys. What has no name of the wanted
- * kind falls back to the next best one: the module, in the end the address. */
-static void group_key(const struct frame *frame, enum group_by group_by, uint64_t key[3])
-{
-    bool is_by_address = (group_by == GROUP_BY_LINE && !frame->file) ||
-                         (group_by == GROUP_BY_FUNCTION && !frame->function);
-    key[0] = key[1] = key[2] = 0;
-    if (frame->is_special) {
-        key[0] = word(frame->function);
-    } else if (is_by_address || group_by == GROUP_BY_TRACEBACK) {
-        /* A call stack tells lines apart, and functions where one line holds several. */
-        key[0] = frame->file ? word(frame->file) : word(frame->module);
-        key[1] = frame->file ? frame->line : frame->offset;
-        key[2] = word(frame->function);
-    } else if (group_by == GROUP_BY_LINE) {
-        key[0] = word(frame->file);
-        key[1] = frame->line;
-    } else if (group_by == GROUP_BY_FUNCTION) {
-        key[0] = word(frame->function);
-        key[1] = frame->file ? word(frame->file) : word(frame->module);
-    } else if (group_by == GROUP_BY_FILE) {
-        key[0] = frame->file ? word(frame->file) : word(frame->module);
-    } else {
-        key[0] = word(frame->module);
-    }
-}
-
-/* Per frame the number of its group. */
-static uint32_t *group_frames(const struct stacks *stacks, enum group_by group_by,
-                              uint32_t *ret_count)
-{
-    struct numbering numbering = {0};
-    bool is_ok = true;
-    uint32_t *groups = malloc(((size_t)stacks->frame_count + 1) * sizeof *groups);
-    for (uint32_t i = 0; groups && is_ok && i < stacks->frame_count; i++) {
-        uint64_t key[3];
-        group_key(&stacks->frames[i], group_by, key);
-        groups[i] = numbering_of(&numbering, key[0], key[1], key[2]);
-        is_ok = groups[i] != NUMBER_NONE;
-    }
-    *ret_count = numbering.count;
-    numbering_finish(&numbering);
-    if (!is_ok) {
-        free(groups);
-        return NULL;
-    }
-    return groups;
-}
-
-/* --- groups of stacks --- */
-
-/* Per node the number of the visible stack that ends with its charged frame. Stacks are numbered
- * from the outermost frame inwards: a stack is (the stack outside, group of the frame). Runtime
- * frames outside of everything (the start of the program, of a thread) are not shown. */
-struct stack_groups {
-    const struct stacks *stacks;
-    const uint32_t *frame_groups;
-    struct numbering numbering;
-    uint32_t *outer;   /* per node: the number of its whole stack */
-    uint32_t *charged; /* per node: the number of its stack from the charged frame on */
-};
-
-static uint32_t extend(struct stack_groups *groups, uint32_t outer, uint32_t frame)
-{
-    const struct frame *details = &groups->stacks->frames[frame];
-    bool is_hidden = details->is_start || (!outer && details->is_runtime && !details->is_special);
-    if (is_hidden && !groups->stacks->is_system)
-        return 0;
-    return numbering_of(&groups->numbering, outer, groups->frame_groups[frame], 1);
-}
-
-static void group_node(struct stack_groups *groups, uint32_t node)
-{
-    const struct stacks *stacks = groups->stacks;
-    const struct place *place = &stacks->places[stacks->node_places[node]];
-    const struct charge *charge = &stacks->charges[node];
-    uint32_t number = groups->outer[stacks->trace->nodes[node].parent];
-    for (uint32_t i = place->first + place->count; i-- > place->first;) {
-        number = extend(groups, number, i);
-        if (charge->node == node && charge->frame == i)
-            groups->charged[node] = number;
-    }
-    groups->outer[node] = number;
-    if (charge->node != node)
-        groups->charged[node] = groups->charged[charge->node];
-}
-
-static uint32_t *group_stacks(const struct stacks *stacks, const uint32_t *frame_groups,
-                              uint32_t *ret_count)
-{
-    size_t node_count = (size_t)stacks->trace->node_count + 1;
-    struct stack_groups groups = {.stacks = stacks, .frame_groups = frame_groups};
-    groups.outer = calloc(node_count, sizeof *groups.outer);
-    groups.charged = calloc(node_count, sizeof *groups.charged);
-    bool is_ok = groups.outer && groups.charged;
-    if (is_ok)
-        is_ok = numbering_of(&groups.numbering, 0, 0, 0) == 0; /* nothing visible */
-    for (uint32_t i = 1; is_ok && i < stacks->trace->node_count; i++) {
-        if (stacks->node_places[i] == UINT32_MAX)
-            continue;
-        group_node(&groups, i);
-        is_ok = groups.outer[i] != NUMBER_NONE && groups.charged[i] != NUMBER_NONE;
-    }
-    *ret_count = groups.numbering.count;
-    numbering_finish(&groups.numbering);
-    free(groups.outer);
-    if (!is_ok) {
-        free(groups.charged);
-        return NULL;
-    }
-    return groups.charged;
-}
 
 /* --- sites --- */
 
@@ -174,14 +49,16 @@ struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count)
 struct gathering {
     struct statistics *statistics;
     const struct statistics_query *query;
-    const uint32_t *frame_groups;
-    const uint32_t *stack_groups; /* with GROUP_BY_TRACEBACK */
-    uint32_t *items;              /* per group the index of its item */
-    uint32_t *stamps;             /* per group the last node that was charged to it */
+    struct grouping grouping;
+    uint32_t *items;  /* per group the index of its item */
+    uint32_t *stamps; /* per group the last node that was charged to it */
 };
 
-static bool gathering_init(struct gathering *gathering, uint32_t group_count)
+static bool gathering_init(struct gathering *gathering)
 {
+    if (!grouping_extend(&gathering->grouping))
+        return false;
+    uint32_t group_count = grouping_count(&gathering->grouping);
     gathering->items = malloc(((size_t)group_count + 1) * sizeof *gathering->items);
     gathering->stamps = calloc((size_t)group_count + 1, sizeof *gathering->stamps);
     gathering->statistics->items =
@@ -234,7 +111,7 @@ static void add_cumulative(struct gathering *gathering, uint32_t node,
     struct stack_walk walk = stack_walk_own(stacks, node);
     uint32_t frame;
     while ((frame = stack_walk_next(&walk)) != NO_FRAME) {
-        uint32_t group = gathering->frame_groups[frame];
+        uint32_t group = gathering->grouping.frame_groups[frame];
         bool is_hidden = stacks->frames[frame].is_runtime && !stacks->is_system &&
                          frame != stacks->charges[node].frame;
         if (is_hidden || gathering->stamps[group] == node)
@@ -256,17 +133,15 @@ static void add_site(struct gathering *gathering, uint32_t node, const struct fi
     statistics->site_count++;
     if (gathering->query->is_cumulative)
         add_cumulative(gathering, node, figures);
-    else if (gathering->stack_groups)
-        add_to_group(gathering, gathering->stack_groups[node], figures, charge, node);
     else
-        add_to_group(gathering, gathering->frame_groups[charge->frame], figures, charge, node);
+        add_to_group(gathering, grouping_of(&gathering->grouping, node), figures, charge, node);
 }
 
-static bool gather(struct gathering *gathering, uint32_t group_count)
+static bool gather(struct gathering *gathering)
 {
     const struct trace *trace = gathering->statistics->stacks->trace;
     struct figures *sites = sum_sites(trace);
-    bool is_ok = sites && gathering_init(gathering, group_count);
+    bool is_ok = sites && gathering_init(gathering);
     for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
         add_site(gathering, i, &sites[i]);
     gathering_finish(gathering);
@@ -276,18 +151,10 @@ static bool gather(struct gathering *gathering, uint32_t group_count)
 
 static bool group_sites(struct statistics *statistics, const struct statistics_query *query)
 {
-    uint32_t group_count;
     struct gathering gathering = {.statistics = statistics, .query = query};
-    uint32_t *frame_groups = group_frames(statistics->stacks, query->group_by, &group_count);
-    uint32_t *stack_groups = NULL;
-    if (frame_groups && query->group_by == GROUP_BY_TRACEBACK)
-        stack_groups = group_stacks(statistics->stacks, frame_groups, &group_count);
-    gathering.frame_groups = frame_groups;
-    gathering.stack_groups = stack_groups;
-    bool is_ok = frame_groups && (stack_groups || query->group_by != GROUP_BY_TRACEBACK) &&
-                 gather(&gathering, group_count);
-    free(frame_groups);
-    free(stack_groups);
+    grouping_begin(&gathering.grouping, statistics->stacks, query->group_by);
+    bool is_ok = gather(&gathering);
+    grouping_finish(&gathering.grouping);
     return is_ok;
 }
 

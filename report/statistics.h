@@ -4,17 +4,8 @@
 #define MEMTRACE_STATISTICS_H
 
 #include "filter.h"
+#include "grouping.h"
 #include "stacks.h"
-
-enum group_by {
-    GROUP_BY_LINE,
-    GROUP_BY_FUNCTION,
-    GROUP_BY_FILE,
-    GROUP_BY_MODULE,
-    GROUP_BY_TRACEBACK,
-    GROUP_BY_THREAD,
-    GROUP_BY_COUNT
-};
 
 /* What to sort by, and what a line of the table shows. */
 enum measure {

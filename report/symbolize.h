@@ -51,6 +51,11 @@ struct symbol_options {
 /* modules[0] stands for "no module" and is never opened. Returns NULL when out of memory. */
 struct symbolizer *symbolizer_create(const struct symbol_module *modules, size_t module_count);
 
+/* The program has loaded more: modules begins as before, but may lie elsewhere now. False when out
+ * of memory, everything as it was. */
+bool symbolizer_extend(struct symbolizer *symbolizer, const struct symbol_module *modules,
+                       size_t module_count);
+
 /* To be called before the first resolve, if at all. debug_root must stay valid until destroy. */
 void symbolizer_configure(struct symbolizer *symbolizer, const struct symbol_options *options);
 void symbolizer_destroy(struct symbolizer *symbolizer);
@@ -59,7 +64,8 @@ void symbolizer_destroy(struct symbolizer *symbolizer);
  * must already point into the instruction (return address minus one for a call). */
 bool symbolizer_add(struct symbolizer *symbolizer, uint32_t module, uint64_t offset);
 
-/* Reads the modules of all addresses added since the last time. */
+/* Reads the modules of all addresses added since the last time. May run in a thread of its own, as
+ * long as no other one touches the symbolizer meanwhile. */
 void symbolizer_resolve(struct symbolizer *symbolizer);
 
 /* The frames of an address, innermost first; their count is returned, 0 when nothing is known. */

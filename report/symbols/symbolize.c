@@ -45,18 +45,29 @@ struct symbolizer *symbolizer_create(const struct symbol_module *modules, size_t
 {
     struct symbolizer *symbolizer = calloc(1, sizeof(*symbolizer));
 
-    if (!symbolizer)
-        return NULL;
-    symbolizer->modules = calloc(module_count + 1, sizeof(*symbolizer->modules));
-    if (!symbolizer->modules) {
+    if (!symbolizer || !symbolizer_extend(symbolizer, modules, module_count)) {
         free(symbolizer);
         return NULL;
     }
-    symbolizer->module_count = module_count;
-    for (size_t i = 0; i < module_count; i++)
-        symbolizer->modules[i].what = &modules[i];
     symbolizer->options.debug_root = DEBUG_ROOT;
     return symbolizer;
+}
+
+bool symbolizer_extend(struct symbolizer *symbolizer, const struct symbol_module *modules,
+                       size_t module_count)
+{
+    size_t known = symbolizer->module_count;
+    struct module *larger = realloc(symbolizer->modules, (module_count + 1) * sizeof(*larger));
+
+    if (!larger)
+        return false;
+    symbolizer->modules = larger;
+    if (module_count > known)
+        memset(larger + known, 0, (module_count - known) * sizeof(*larger));
+    symbolizer->module_count = module_count;
+    for (size_t i = 0; i < module_count; i++)
+        larger[i].what = &modules[i];
+    return true;
 }
 
 void symbolizer_configure(struct symbolizer *symbolizer, const struct symbol_options *options)

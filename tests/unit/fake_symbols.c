@@ -48,6 +48,15 @@ struct symbolizer *symbolizer_create(const struct symbol_module *modules, size_t
     return &fake;
 }
 
+bool symbolizer_extend(struct symbolizer *symbolizer, const struct symbol_module *modules,
+                       size_t module_count)
+{
+    (void)symbolizer;
+    (void)modules;
+    (void)module_count;
+    return true;
+}
+
 void symbolizer_destroy(struct symbolizer *symbolizer)
 {
     (void)symbolizer;

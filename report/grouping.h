@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* grouping.h -- Which call sites are one line of a table: those of a line, a function, a file …
+ *
+ * Frames are few and sites are many. So each frame gets the number of its group; what group a site
+ * is in is then a look-up. Numbers stay when more stacks become known. */
+#ifndef MEMTRACE_GROUPING_H
+#define MEMTRACE_GROUPING_H
+
+#include "numbering.h"
+#include "stacks.h"
+
+enum group_by {
+    GROUP_BY_LINE,
+    GROUP_BY_FUNCTION,
+    GROUP_BY_FILE,
+    GROUP_BY_MODULE,
+    GROUP_BY_TRACEBACK,
+    GROUP_BY_THREAD, /* of threads, not of sites: no grouping knows it */
+    GROUP_BY_COUNT
+};
+
+struct grouping {
+    const struct stacks *stacks;
+    enum group_by group_by;
+    uint32_t *frame_groups;    /* per frame */
+    uint32_t *outer;           /* per node, by traceback: the number of its whole stack */
+    uint32_t *charged;         /* the same from the charged frame outwards */
+    struct numbering groups;   /* of frames */
+    struct numbering outwards; /* of stacks */
+    uint32_t frame_count;
+    uint32_t node_count;
+};
+
+void grouping_begin(struct grouping *grouping, const struct stacks *stacks, enum group_by group_by);
+/* Takes in what the stacks know now. False when out of memory. */
+bool grouping_extend(struct grouping *grouping);
+void grouping_finish(struct grouping *grouping);
+
+/* Less than this are the numbers of all groups. */
+uint32_t grouping_count(const struct grouping *grouping);
+/* The group of a call site, whose names are known. */
+uint32_t grouping_of(const struct grouping *grouping, uint32_t node);
+
+#endif
