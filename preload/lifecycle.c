@@ -14,16 +14,21 @@
 #include "callsite.h"
 #include "clock.h"
 #include "heap.h"
+#include "history.h"
 #include "live.h"
 #include "loader.h"
 #include "lock.h"
+#include "marks.h"
 #include "modules.h"
 #include "options.h"
 #include "real.h"
 #include "rules.h"
 #include "sampling.h"
+#include "stubs.h"
 #include "sys.h"
 #include "text.h"
+#include "ticker.h"
+#include "totals.h"
 #include "trace_file.h"
 
 #include <elf.h>
@@ -114,6 +119,14 @@ static void tell_live_map(void)
     trace.header->live_map_address = live_map_address();
 }
 
+/* What tells of the past begins with the trace. */
+static void begin_history(void)
+{
+    marks_begin();
+    totals_begin();
+    history_begin();
+}
+
 static const char *error_name(long error)
 {
     static const struct {
@@ -164,6 +177,7 @@ static bool begin(void)
         return false;
     live_init(real_is_glibc_malloc(), trace.header->start_time_ns);
     tell_live_map();
+    begin_history();
     trace_reserve(SECTION_MODULES, sizeof(struct trace_module));
     trace_publish(SECTION_MODULES);
     name_program(&handover);
@@ -187,6 +201,8 @@ static void become_child(void)
     lock_reset(&trace_lock);
     lock_reset(&promotion_lock);
     arena_after_fork();
+    ticker_after_fork();
+    history_after_fork();
     rules_after_fork();
     thread_after_fork();
     before.blocks = (struct trace_counters){0};
@@ -245,11 +261,14 @@ static void promote(void)
             trace.header->executable = executable_string;
             tell_live_map();
             take_inventory();
+            begin_history();
             struct thread *thread = thread_attach();
             if (thread)
                 add_totals(thread->totals);
         }
         __atomic_store_n(&state, is_created ? STATE_READY : STATE_INERT, __ATOMIC_RELEASE);
+        if (is_created)
+            ticker_start();
     }
     lock_leave(&promotion_lock, mask);
 }
@@ -378,6 +397,15 @@ void lifecycle_code_may_be_unloaded(void)
     lock_leave(&trace_lock, mask);
     if (is_unloaded)
         thread_code_unloaded();
+}
+
+/* Called once, by what the executable's entry calls: the libraries are ready, its own code has not
+ * begun. A thread any earlier would be there while others initialise. */
+void lifecycle_before_main(void)
+{
+    real_init();
+    if (is_trace_ours())
+        ticker_start();
 }
 
 /* Runs before every other library's constructors, thanks to initfirst. */

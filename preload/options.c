@@ -5,7 +5,15 @@
 #include "sys.h"
 #include "text.h"
 
-struct options options = {.depth = DEPTH_DEFAULT, .follow_fork = true};
+#define HISTORY_HALF_MAX_BYTES (1ul << 30)
+#define HISTORY_INTERVAL_MAX_NS (86400 * 1000000000ul)
+
+struct options options = {.depth = DEPTH_DEFAULT,
+                          .follow_fork = true,
+                          .has_ticker = true,
+                          .history_interval_ns = 1000000000,
+                          .history_half_bytes = HISTORY_HALF_DEFAULT_BYTES,
+                          .conditions.snapshots_max = SNAPSHOTS_DEFAULT};
 
 static bool read_output(const char *value)
 {
@@ -45,6 +53,36 @@ static bool read_disable(const char *value)
     return read_flag(value, &options.is_disabled);
 }
 
+static bool read_thread(const char *value)
+{
+    return read_flag(value, &options.has_ticker);
+}
+
+static bool read_history_interval(const char *value)
+{
+    uint64_t interval_ns;
+    const char *end = text_read_duration(value, &interval_ns);
+    if (!end || *end || interval_ns > HISTORY_INTERVAL_MAX_NS)
+        return false;
+    options.history_interval_ns = interval_ns;
+    return true;
+}
+
+static bool read_history_bytes(const char *value)
+{
+    uint64_t size_bytes;
+    const char *end = text_read_size(value, &size_bytes);
+    if (!end || *end || size_bytes > HISTORY_HALF_MAX_BYTES)
+        return false;
+    options.history_half_bytes = size_bytes;
+    return true;
+}
+
+static bool read_snapshot(const char *value)
+{
+    return conditions_parse(value, &options.conditions);
+}
+
 static bool is_warned; /* memtrace run has checked the names already */
 
 static bool read_warned(const char *value)
@@ -61,6 +99,10 @@ static const struct {
     {"SAMPLE_BYTES=", read_sample_bytes},
     {"FOLLOW_FORK=", read_follow_fork},
     {"DISABLE=", read_disable},
+    {"THREAD=", read_thread},
+    {"HISTORY_INTERVAL=", read_history_interval},
+    {"HISTORY_BYTES=", read_history_bytes},
+    {"SNAPSHOT=", read_snapshot},
     {"WARNED=", read_warned},
 };
 

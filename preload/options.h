@@ -3,12 +3,15 @@
 #ifndef MEMTRACE_OPTIONS_H
 #define MEMTRACE_OPTIONS_H
 
+#include "condition.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
     DEPTH_DEFAULT = 256,
-    DEPTH_MAX = 4096
+    DEPTH_MAX = 4096,
+    HISTORY_HALF_DEFAULT_BYTES = 32 * 1024 * 1024
 };
 
 struct options {
@@ -17,6 +20,10 @@ struct options {
     uint64_t sample_bytes; /* MEMTRACE_SAMPLE_BYTES, mean bytes between samples; 0: record all */
     bool follow_fork;      /* MEMTRACE_FOLLOW_FORK=0: forked children are not recorded */
     bool is_disabled;      /* MEMTRACE_DISABLE=1: stay inert */
+    bool has_ticker;       /* MEMTRACE_THREAD=0: no thread of ours in the program */
+    uint64_t history_interval_ns; /* MEMTRACE_HISTORY_INTERVAL, 0: no regular ticks */
+    uint64_t history_half_bytes;  /* MEMTRACE_HISTORY_BYTES */
+    struct conditions conditions; /* MEMTRACE_SNAPSHOT */
 };
 
 extern struct options options;

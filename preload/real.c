@@ -13,6 +13,9 @@
 
 struct real real;
 
+_Static_assert(offsetof(struct real, __libc_start_main) == 0, "stubs.S");
+_Static_assert(offsetof(struct real, syscall) == 8, "stubs.S");
+
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 #pragma weak _r_debug
 
@@ -95,6 +98,22 @@ void real_init(void)
     FIND(execvp);
     FIND(execvpe);
     FIND(fexecve);
+    FIND(__libc_start_main);
+    FIND(syscall);
+    FIND(setuid);
+    FIND(setgid);
+    FIND(seteuid);
+    FIND(setegid);
+    FIND(setreuid);
+    FIND(setregid);
+    FIND(setresuid);
+    FIND(setresgid);
+    FIND(setgroups);
+    FIND(initgroups);
+    FIND(capset);
+    FIND(unshare);
+    FIND(setns);
+    FIND(prctl);
     resolve_missing();
     __atomic_store_n(&real.malloc, (__typeof__(real.malloc))next_symbol("malloc"),
                      __ATOMIC_RELEASE);

@@ -4,6 +4,11 @@
 
 #include "sys.h"
 
+struct text_unit {
+    const char *name;
+    uint64_t scale;
+};
+
 /* Without this the compiler would recognise the loops below as what they define. */
 #if defined(__clang__)
 #define NO_IDIOM __attribute__((no_builtin))
@@ -97,18 +102,59 @@ const char *text_basename(const char *path)
     return base;
 }
 
-bool text_to_number(const char *text, uint64_t *ret_number)
+const char *text_read_number(const char *text, uint64_t *ret_number)
 {
     uint64_t number = 0;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || number > (INT64_MAX - 9) / 10)
-            return false;
+    const char *start = text;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (number > (INT64_MAX - 9) / 10)
+            return NULL;
         number = number * 10 + (uint64_t)(*text - '0');
     }
     *ret_number = number;
-    return true;
+    return text == start ? NULL : text;
+}
+
+bool text_to_number(const char *text, uint64_t *ret_number)
+{
+    const char *end = text_read_number(text, ret_number);
+    return end && !*end;
+}
+
+static const char *read_scaled(const char *text, const struct text_unit *units, uint64_t *ret_value)
+{
+    uint64_t number;
+    const char *end = text_read_number(text, &number);
+    if (!end)
+        return NULL;
+    for (; units->name; units++) {
+        const char *rest = text_after(end, units->name);
+        if (!rest || (*rest >= 'a' && *rest <= 'z') || (*rest >= 'A' && *rest <= 'Z'))
+            continue;
+        return __builtin_mul_overflow(number, units->scale, ret_value) || *ret_value > INT64_MAX
+                   ? NULL
+                   : rest;
+    }
+    return NULL;
+}
+
+const char *text_read_size(const char *text, uint64_t *ret_size_bytes)
+{
+    static const struct text_unit units[] = {{"", 1},          {"K", 1ul << 10}, {"M", 1ul << 20},
+                                             {"G", 1ul << 30}, {"T", 1ul << 40}, {NULL, 0}};
+    return read_scaled(text, units, ret_size_bytes);
+}
+
+const char *text_read_duration(const char *text, uint64_t *ret_time_ns)
+{
+    static const struct text_unit units[] = {
+        {"ms", 1000000u},           {"s", 1000000000u},          {"m", 60 * 1000000000ul},
+        {"h", 3600 * 1000000000ul}, {"d", 86400 * 1000000000ul}, {NULL, 0}};
+    const char *end = read_scaled(text, units, ret_time_ns);
+    if (end)
+        return end;
+    end = text_read_number(text, ret_time_ns); /* nothing needs no unit */
+    return end && *ret_time_ns == 0 ? end : NULL;
 }
 
 void text_init(struct text *text, char *buffer, size_t capacity)

@@ -23,6 +23,11 @@ const char *text_after(const char *text, const char *prefix);
 const char *text_basename(const char *path);
 /* Decimal digits only, at most 2^63-1; false for anything else. */
 bool text_to_number(const char *text, uint64_t *ret_number);
+/* Read what text begins with, and return what comes after it; NULL when it is no number, size (64K,
+ * 500M, 2G) or duration (500ms, 1s, 10m, 2h, 7d; 0), or too large a one. */
+const char *text_read_number(const char *text, uint64_t *ret_number);
+const char *text_read_size(const char *text, uint64_t *ret_size_bytes);
+const char *text_read_duration(const char *text, uint64_t *ret_time_ns);
 
 /* A line or path being put together; what does not fit is cut, and said in is_cut. */
 struct text {

@@ -45,6 +45,8 @@ static struct {
     [SECTION_MODULES] = {sizeof(struct trace_module), PAGE, 4ul << 20},
     [SECTION_THREADS] = {sizeof(struct trace_thread), PAGE, 4ul << 20},
     [SECTION_STRINGS] = {1, PAGE, 16ul << 20},
+    [SECTION_MARKS] = {sizeof(struct trace_mark), 0, 4ul << 20},
+    [SECTION_HISTORY] = {1, 0, 0}, /* as large as the options say */
 };
 
 static char path[PATH_BYTES];
@@ -245,6 +247,7 @@ static long reserve_sections(void)
 {
     uint64_t divisor = reservation_divisor();
     uint64_t total = 2 * PAGE;
+    sections[SECTION_HISTORY].reserved_bytes = 2 * round_up(options.history_half_bytes, PAGE);
     for (int i = 0; i < SECTION_COUNT; i++) {
         sections[i].reserved_bytes = round_up(sections[i].reserved_bytes / divisor, PAGE);
         total += sections[i].reserved_bytes;
@@ -281,6 +284,8 @@ static void name_sections(void)
     trace.modules = (struct trace_module *)sections[SECTION_MODULES].base;
     trace.threads = (struct trace_thread *)sections[SECTION_THREADS].base;
     trace.strings = sections[SECTION_STRINGS].base;
+    trace.marks = (struct trace_mark *)sections[SECTION_MARKS].base;
+    trace.history = (uint8_t *)sections[SECTION_HISTORY].base;
 }
 
 /* --- creation --- */
@@ -298,7 +303,7 @@ static uint64_t initial_bytes(int section, bool is_child)
     if (is_child && section == SECTION_INHERITED)
         needed = sections[SECTION_COUNTERS].used_bytes / sizeof(struct trace_counters) *
                  sizeof(struct trace_inherited);
-    else if (is_child && sections[section].used_bytes > needed)
+    else if (is_child && section < SECTION_MARKS && sections[section].used_bytes > needed)
         needed = sections[section].used_bytes;
     return round_up(needed, PAGE);
 }
@@ -354,10 +359,23 @@ static long fill_file(long fd, const struct trace_header *header, uint64_t size_
     return result;
 }
 
+/* Marks, history and series begin without room: in a forked child their parent's pages must go. */
+static long unmap_section(int section)
+{
+    if (!sections[section].mapped_bytes)
+        return 0;
+    long address = sys(__NR_mmap, sections[section].base, sections[section].mapped_bytes, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    sections[section].mapped_bytes = sections[section].used_bytes = 0;
+    return sys_failed(address) ? address : 0;
+}
+
 /* Replaces whatever is mapped at our addresses; from here on there is no way back. */
 static long map_file(long fd, const struct trace_header *header)
 {
     long result = map_fixed((char *)trace.header, TRACE_HEADER_BYTES, fd, 0);
+    for (int i = SECTION_MARKS; !result && i < SECTION_COUNT; i++)
+        result = unmap_section(i);
     for (uint32_t i = 0; !result && i < header->extent_count; i++) {
         const struct trace_extent *extent = &header->extents[i];
         result =
@@ -554,6 +572,11 @@ void trace_publish(enum trace_section section)
 {
     __atomic_store_n(&trace.header->section_bytes[section], sections[section].used_bytes,
                      __ATOMIC_RELEASE);
+}
+
+uint64_t trace_capacity(enum trace_section section)
+{
+    return sections[section].reserved_bytes;
 }
 
 uint32_t trace_count(enum trace_section section)

@@ -22,12 +22,15 @@ struct trace {
     struct trace_module *modules;
     struct trace_thread *threads;
     char *strings;
+    struct trace_mark *marks;
+    uint8_t *history;
 };
 
 /* Valid once trace_file_create has succeeded. */
 extern struct trace trace;
 
-/* Guards everything that makes sections grow: nodes, counters, modules, threads, strings. */
+/* Guards everything that makes sections grow: nodes, counters, modules, threads, strings, marks,
+ * history. */
 extern struct lock trace_lock;
 
 /* The name for %n and the default file name; must stay valid. */
@@ -45,6 +48,9 @@ int64_t trace_reserve(enum trace_section section, size_t size_bytes);
 
 /* Everything reserved so far in this section is now complete. */
 void trace_publish(enum trace_section section);
+
+/* Bytes that a section can grow to. */
+uint64_t trace_capacity(enum trace_section section);
 
 /* Elements reserved so far. */
 uint32_t trace_count(enum trace_section section);

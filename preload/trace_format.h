@@ -154,12 +154,14 @@ struct trace_header {
 
     /* Sections that are bounded by thinning have two halves. One is appended to; when it is full,
      * its content is written more coarsely into the other, which then becomes the active one. So a
-     * reader, and whoever finds the file after a kill, always has a whole one. */
+     * reader, and whoever finds the file after a kill, always has a whole one. A reader of a
+     * running program's file that finds history_active or the interval changed after it has copied
+     * a half copies again. */
     uint32_t history_active; /* 0 or 1 */
     uint32_t series_active;
     uint64_t history_half_bytes;
     uint64_t history_bytes[2];    /* published size of each half */
-    uint64_t history_interval_ns; /* between two ticks now; 0: no history is kept */
+    uint64_t history_interval_ns; /* between two ticks now; 0: there are none but snapshots' */
     uint64_t series_half_points;
     uint64_t series_points[2];   /* published number in each half */
     uint64_t series_interval_ns; /* between two points now; 0: no series is kept */
@@ -283,8 +285,9 @@ struct trace_thread {
 
 /* A moment that somebody named. */
 enum trace_mark_kind {
-    MARK_POINT,       /* memtrace_mark() */
-    MARK_SNAPSHOT,    /* memtrace_take_snapshot(), or a trigger; there is a tick of that moment */
+    MARK_POINT,    /* memtrace_mark() */
+    MARK_SNAPSHOT, /* memtrace_take_snapshot(), or a trigger; there is a tick of that moment, until
+                      there have been too many later ones */
     MARK_PHASE_BEGIN, /* memtrace_phase_begin() and _end() nest, per thread */
     MARK_PHASE_END,
     MARK_PAUSED, /* memtrace_stop() */
@@ -308,8 +311,10 @@ struct trace_mark {
  * unsigned LEB128:
  *     body_bytes                 of the rest of this tick
  *     time_ns                    since the tick before it; the first one: since start_time_ns
- *     mark                       index + 1 in SECTION_MARKS of a snapshot; 0: none. Ticks with a
- *                                mark are not merged into later ones
+ *     mark                       index + 1 in SECTION_MARKS of a snapshot, which has the very same
+ *                                time; 0: none. Ticks with a mark are not merged into later ones,
+ *                                except for the oldest when there are many: then the mark stays
+ *                                in SECTION_MARKS alone
  *     entry_count
  *     entries, ascending by counters id:
  *         id                     less the id before it (the first one: less 0)

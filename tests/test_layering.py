@@ -16,13 +16,13 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 # preload/: a file may include headers of a lower or of its own level, without cycles.
 LEVELS = [
-    {"trace_format", "memtrace", "sys", "text", "lock", "arena", "elf_symbols"},
-    {"clock", "options", "sampling", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
+    {"trace_format", "memtrace", "sys", "text", "lock", "arena", "elf_symbols", "stubs"},
+    {"clock", "condition", "options", "sampling", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
      "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},
-    {"thread", "heap", "history", "rss", "sampler"},
-    {"lifecycle", "interpose", "api"},
+    {"thread", "heap", "totals", "marks", "history", "rss", "trigger", "ticker", "sampler"},
+    {"lifecycle", "interpose", "interpose_process", "api"},
 ]
 
 FORBIDDEN_IN_PRELOAD = {"stdio.h", "stdlib.h", "string.h", "strings.h", "malloc.h", "assert.h", "pthread.h", "ctype.h"}

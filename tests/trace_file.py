@@ -86,6 +86,25 @@ class Layout:
         return [self._read_field(kind, None, data, at + i * size) for i in range(length)]
 
 
+def _read_numbers(data):
+    """All the LEB128 numbers in data, one by one."""
+    number = shift = 0
+    for byte in data:
+        number |= (byte & 0x7f) << shift
+        shift += 7
+        if byte < 0x80:
+            yield number
+            number = shift = 0
+
+
+def _leading_number(data, at):
+    """(number, where the next one begins)"""
+    end = at
+    while data[end] >= 0x80:
+        end += 1
+    return next(_read_numbers(data[at:end + 1])), end + 1
+
+
 class TraceFile:
     """One trace."""
 
@@ -153,6 +172,53 @@ class TraceFile:
     @property
     def threads(self):
         return self._lazy("_threads", "THREADS", "trace_thread")
+
+    @property
+    def marks(self):
+        return self._lazy("_marks", "MARKS", "trace_mark")
+
+    def mark_name(self, mark):
+        return self.string(mark["name"])
+
+    @property
+    def history(self):
+        """The ticks of the active half: [{time_ns, mark, entries: {id: (allocs, bytes, frees, bytes)}}], what
+        was added since the one before."""
+        if "_history" not in self.__dict__:
+            self._history = self._read_history()
+        return self._history
+
+    def _read_history(self):
+        half, size = self.header["history_active"], self.header["history_half_bytes"]
+        data = self.section("HISTORY")[half * size:][:self.header["history_bytes"][half]]
+        if len(data) != self.header["history_bytes"][half]:
+            raise ValueError(f"{self.path}: the history is cut")
+        ticks, at, time_ns = [], 0, self.header["start_time_ns"]
+        while at < len(data):
+            body_bytes, at = _leading_number(data, at)
+            numbers = list(_read_numbers(data[at:at + body_bytes]))
+            at += body_bytes
+            time_ns += numbers[0]
+            entries, counters_id = {}, 0
+            for k in range(3, len(numbers), 5):
+                if not numbers[k]:
+                    raise ValueError(f"{self.path}: ids do not ascend")
+                counters_id += numbers[k]
+                entries[counters_id] = tuple(numbers[k + 1:k + 5])
+            if at > len(data) or numbers[2] != len(entries) or len(numbers) != 3 + 5 * len(entries):
+                raise ValueError(f"{self.path}: a tick is not whole")
+            ticks.append({"time_ns": time_ns, "mark": numbers[1], "entries": entries})
+        return ticks
+
+    def history_sums(self):
+        """[(time_ns, mark, {id: [allocs, bytes, frees, bytes]})]: the figures at each tick."""
+        sums, moments = {}, []
+        for tick in self.history:
+            for counters_id, added in tick["entries"].items():
+                known = sums.get(counters_id, (0, 0, 0, 0))
+                sums[counters_id] = tuple((a + b) & (1 << 64) - 1 for a, b in zip(known, added))
+            moments.append((tick["time_ns"], tick["mark"], dict(sums)))
+        return moments
 
     def string(self, where):
         data = self.section("STRINGS")
