@@ -17,7 +17,9 @@
 
 enum {
     PEAK_TRIES = 8,
-    STRING_MAX = PATH_MAX + 64 /* no path the recorder may have written is longer */
+    HISTORY_TRIES = 8,
+    STRING_MAX = PATH_MAX + 64, /* no path the recorder may have written is longer */
+    MARK_NAME_MAX = 1024        /* nor a mark's name */
 };
 
 /* A trace being read. */
@@ -60,6 +62,16 @@ static bool check_kind(struct reader *reader)
         return error_set(reader->error, "not a regular file");
     if (status.st_size == 0)
         return error_set(reader->error, "an empty file, not a trace");
+    reader->trace->file_bytes = (uint64_t)status.st_size;
+    return true;
+}
+
+/* A file that is written grows: what the header says is compared with its size after that. */
+static bool measure(struct reader *reader)
+{
+    struct stat status;
+    if (fstat(reader->fd, &status) != 0)
+        return error_set(reader->error, "%s", strerror(errno));
     reader->trace->file_bytes = (uint64_t)status.st_size;
     return true;
 }
@@ -113,9 +125,9 @@ static bool check_header(struct reader *reader)
  * first: whatever it refers to was published before it. */
 static bool read_section_sizes(struct reader *reader)
 {
-    static const enum trace_section order[] = {SECTION_INHERITED, SECTION_COUNTERS, SECTION_OWNERS,
-                                               SECTION_NODES,     SECTION_THREADS,  SECTION_MODULES,
-                                               SECTION_STRINGS};
+    static const enum trace_section order[] = {SECTION_HISTORY,  SECTION_MARKS,   SECTION_INHERITED,
+                                               SECTION_COUNTERS, SECTION_OWNERS,  SECTION_NODES,
+                                               SECTION_THREADS,  SECTION_MODULES, SECTION_STRINGS};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         uint64_t offset =
             offsetof(struct trace_header, section_bytes) + order[i] * sizeof(uint64_t);
@@ -188,6 +200,82 @@ static bool read_section(struct reader *reader, enum trace_section section, void
     return true;
 }
 
+/* size bytes of a section from begin on, which must be in the file. */
+static bool read_part(struct reader *reader, enum trace_section section, uint64_t begin,
+                      uint64_t size, char *buffer)
+{
+    const struct trace_header *header = &reader->trace->header;
+    for (uint32_t i = 0; size && i < header->extent_count; i++) {
+        const struct trace_extent *extent = &header->extents[i];
+        if (extent->section != section || begin < extent->section_offset ||
+            begin - extent->section_offset >= extent->size_bytes)
+            continue;
+        uint64_t inside = begin - extent->section_offset;
+        uint64_t left = extent->size_bytes - inside;
+        uint64_t part = size < left ? size : left;
+        if (!read_at(reader, buffer, part, extent->file_offset + inside))
+            return false;
+        begin += part;
+        buffer += part;
+        size -= part;
+    }
+    return !size || error_set(reader->error, "section %d is larger than its extents", section);
+}
+
+/* --- history --- */
+
+static bool check_history_size(struct reader *reader)
+{
+    const struct trace_header *header = &reader->trace->header;
+    uint64_t half = header->history_half_bytes;
+    if (header->history_active > 1)
+        return error_at(reader->error, offsetof(struct trace_header, history_active),
+                        "half %" PRIu32 " of two is active", header->history_active);
+    uint64_t used = header->history_bytes[header->history_active];
+    if (half > INT64_MAX || used > half || used > reader->trace->file_bytes)
+        return error_at(reader->error, offsetof(struct trace_header, history_bytes),
+                        "a history that is not there: truncated or damaged");
+    return true;
+}
+
+static bool load_history_half(struct reader *reader)
+{
+    struct trace *trace = reader->trace;
+    uint32_t active = trace->header.history_active;
+    uint64_t size = trace->header.history_bytes[active];
+    free(trace->history);
+    trace->history_bytes = 0;
+    trace->history = malloc(size ? size : 1);
+    if (!trace->history)
+        return error_out_of_memory(reader->error);
+    if (!read_part(reader, SECTION_HISTORY, active * trace->header.history_half_bytes, size,
+                   (char *)trace->history))
+        return false;
+    trace->history_bytes = size;
+    return true;
+}
+
+/* The half that is not active may be written anew at any time. So what was read counts only if it
+ * is the active one still; the interval tells whether it was so all the while. */
+static bool load_history(struct reader *reader)
+{
+    struct trace_header *header = &reader->trace->header;
+    for (int tries = 0; tries < HISTORY_TRIES; tries++) {
+        uint32_t active = header->history_active;
+        uint64_t interval_ns = header->history_interval_ns;
+        if (!measure(reader) || !check_history_size(reader) || !load_history_half(reader))
+            return false;
+        atomic_thread_fence(memory_order_acquire);
+        if (!read_header(reader) || !check_header(reader))
+            return false;
+        if (header->history_active == active && header->history_interval_ns == interval_ns)
+            return true;
+    }
+    reader->trace->history_bytes =
+        0; /* it never held still: the rest is worth having all the same */
+    return true;
+}
+
 /* The file offset of a byte of a section, for messages. */
 static uint64_t section_position(const struct reader *reader, enum trace_section section,
                                  uint64_t offset)
@@ -238,6 +326,7 @@ static bool load_sections(struct reader *reader)
               &trace->module_count) ||
         !load(reader, SECTION_THREADS, sizeof *trace->threads, &trace->threads,
               &trace->thread_count) ||
+        !load(reader, SECTION_MARKS, sizeof *trace->marks, &trace->marks, &trace->mark_count) ||
         !load_strings(reader))
         return false;
     if (trace->owner_count > counter_count)
@@ -305,12 +394,12 @@ static bool check_owners(struct reader *reader)
 }
 
 /* Copies a string out, so that it ends with a zero. */
-static bool take_string(struct reader *reader, struct trace_string string, uint64_t at,
-                        char **ret_text)
+static bool take_string(struct reader *reader, struct trace_string string, uint32_t limit,
+                        uint64_t at, char **ret_text)
 {
     uint64_t available = reader->section_bytes[SECTION_STRINGS];
     if (string.offset > available || string.size_bytes > available - string.offset ||
-        string.size_bytes > STRING_MAX)
+        string.size_bytes > limit)
         return error_at(reader->error, at, "a string of %" PRIu32 " bytes that is not there",
                         string.size_bytes);
     *ret_text = strndup(reader->strings + string.offset, string.size_bytes);
@@ -330,7 +419,26 @@ static bool take_modules(struct reader *reader)
             return error_at(reader->error, at,
                             "module %" PRIu32 " has a build-id of %" PRIu32 " bytes", i,
                             module->build_id_bytes);
-        if (!take_string(reader, module->path, at, &trace->module_paths[i]))
+        if (!take_string(reader, module->path, STRING_MAX, at, &trace->module_paths[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool take_marks(struct reader *reader)
+{
+    struct trace *trace = reader->trace;
+    trace->mark_names = calloc((size_t)trace->mark_count + 1, sizeof *trace->mark_names);
+    if (!trace->mark_names)
+        return error_out_of_memory(reader->error);
+    for (uint32_t i = 0; i < trace->mark_count; i++) {
+        const struct trace_mark *mark = &trace->marks[i];
+        uint64_t at = section_position(reader, SECTION_MARKS, (uint64_t)i * sizeof *mark);
+        if (mark->thread >= trace->thread_count)
+            return error_at(reader->error, at,
+                            "mark %" PRIu32 " was made by thread %" PRIu32 " of %" PRIu32, i,
+                            mark->thread, trace->thread_count);
+        if (!take_string(reader, mark->name, MARK_NAME_MAX, at, &trace->mark_names[i]))
             return false;
     }
     return true;
@@ -341,9 +449,9 @@ static bool take_names(struct reader *reader)
     struct trace *trace = reader->trace;
     char *program = NULL;
     char *executable = NULL;
-    bool is_ok = take_string(reader, trace->header.program, offsetof(struct trace_header, program),
-                             &program) &&
-                 take_string(reader, trace->header.executable,
+    bool is_ok = take_string(reader, trace->header.program, STRING_MAX,
+                             offsetof(struct trace_header, program), &program) &&
+                 take_string(reader, trace->header.executable, STRING_MAX,
                              offsetof(struct trace_header, executable), &executable);
     if (is_ok) {
         size_t program_bytes = strlen(program) + 1;
@@ -363,20 +471,26 @@ static bool take_names(struct reader *reader)
 
 static bool begin(struct reader *reader)
 {
-    return check_kind(reader) && read_header(reader) && check_header(reader) &&
-           read_section_sizes(reader) && read_header(reader) && check_header(reader) &&
-           check_extents(reader);
+    return check_kind(reader) && read_header(reader) && check_header(reader);
 }
 
+static bool find_sections(struct reader *reader)
+{
+    return read_section_sizes(reader) && read_header(reader) && check_header(reader) &&
+           measure(reader) && check_extents(reader);
+}
+
+/* The history first: it refers to all the rest. */
 static bool read_all(struct reader *reader)
 {
-    return begin(reader) && load_sections(reader) && settle_peak(reader) && check_nodes(reader) &&
-           check_owners(reader) && take_modules(reader) && take_names(reader);
+    return begin(reader) && load_history(reader) && find_sections(reader) &&
+           load_sections(reader) && settle_peak(reader) && check_nodes(reader) &&
+           check_owners(reader) && take_modules(reader) && take_marks(reader) && take_names(reader);
 }
 
 static bool read_names_only(struct reader *reader)
 {
-    return begin(reader) && load_strings(reader) && take_names(reader);
+    return begin(reader) && find_sections(reader) && load_strings(reader) && take_names(reader);
 }
 
 static bool read_with(bool (*read)(struct reader *), struct trace *trace, int fd,
@@ -426,7 +540,12 @@ void trace_close(struct trace *trace)
 {
     for (uint32_t i = 0; trace->module_paths && i < trace->module_count; i++)
         free(trace->module_paths[i]);
+    for (uint32_t i = 0; trace->mark_names && i < trace->mark_count; i++)
+        free(trace->mark_names[i]);
     free(trace->module_paths);
+    free(trace->mark_names);
+    free(trace->marks);
+    free(trace->history);
     free(trace->nodes);
     free(trace->owners);
     free(trace->counters);
@@ -472,9 +591,11 @@ struct figures trace_figures(const struct trace *trace, uint32_t owner)
         .live_count = difference(counters->alloc_count, counters->free_count),
         .live_bytes = difference(counters->alloc_bytes, counters->freed_bytes),
     };
-    bool is_stored = counters->peak_epoch == trace->header.peak_epoch;
-    figures.peak_count = is_stored ? counters->peak_count : figures.live_count;
-    figures.peak_bytes = is_stored ? counters->peak_bytes : figures.live_bytes;
+    if (trace_knows_all(trace)) {
+        bool is_stored = counters->peak_epoch == trace->header.peak_epoch;
+        figures.peak_count = is_stored ? counters->peak_count : figures.live_count;
+        figures.peak_bytes = is_stored ? counters->peak_bytes : figures.live_bytes;
+    }
     if (owner < trace->inherited_count) {
         const struct trace_inherited *inherited = &trace->inherited[owner];
         figures.live_count = sum(figures.live_count, inherited->live_count);
@@ -502,6 +623,16 @@ bool figures_are_zero(const struct figures *figures)
 {
     static const struct figures zero;
     return memcmp(figures, &zero, sizeof zero) == 0;
+}
+
+bool trace_knows_all(const struct trace *trace)
+{
+    return trace->instant.kind == INSTANT_END;
+}
+
+bool trace_knows_totals(const struct trace *trace)
+{
+    return trace->instant.kind != INSTANT_PEAK;
 }
 
 static uint64_t now_ns(void)

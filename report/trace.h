@@ -27,8 +27,24 @@ struct figures {
     int64_t peak_bytes;
 };
 
+/* Which moment the counters of a trace stand for. */
+enum instant_kind {
+    INSTANT_END,   /* the end, or now: everything is known */
+    INSTANT_TICK,  /* a tick of the history: not the peak, temporary allocations, threads */
+    INSTANT_PEAK,  /* the program's peak: only what was live */
+    INSTANT_START, /* as at a tick: nothing but what a forked child inherited */
+};
+
+struct instant {
+    enum instant_kind kind;
+    uint32_t tick_count; /* of INSTANT_TICK: so many ticks are behind it */
+    uint32_t mark;       /* of INSTANT_TICK: the snapshot that it is, or UINT32_MAX */
+    uint64_t time_ns;    /* since the start */
+};
+
 struct trace {
     struct trace_header header;
+    struct instant instant; /* see moment.h; the end unless somebody turned it back */
     uint64_t file_bytes;
     const char *program;        /* argv[0] */
     const char *executable;     /* its path, "" if unknown */
@@ -39,11 +55,16 @@ struct trace {
     struct trace_module *modules; /* [0] is "no module" */
     char **module_paths;          /* parallel to modules */
     struct trace_thread *threads;
+    struct trace_mark *marks;
+    char **mark_names; /* parallel to marks */
+    uint8_t *history;  /* the active half as it was written: history.h reads it */
+    size_t history_bytes;
     uint32_t node_count;
     uint32_t owner_count; /* also of counters */
     uint32_t inherited_count;
     uint32_t module_count;
     uint32_t thread_count;
+    uint32_t mark_count;
     bool is_running;      /* its process has the file mapped */
     bool is_peak_settled; /* false: new peaks came while we read */
     char *names;          /* program and executable live here */
@@ -63,6 +84,10 @@ const char *trace_special_name(uint64_t special);
 struct figures trace_figures(const struct trace *trace, uint32_t owner);
 void figures_add(struct figures *sum, const struct figures *figures);
 bool figures_are_zero(const struct figures *figures);
+
+/* Of what moment_rewind turned back, less is known: see enum instant_kind. */
+bool trace_knows_all(const struct trace *trace);
+bool trace_knows_totals(const struct trace *trace); /* what was allocated and freed until then */
 
 /* How long the program ran, up to now if it still runs. */
 uint64_t trace_duration_ns(const struct trace *trace);

@@ -100,6 +100,77 @@ void maker_inherited(struct trace_maker *maker, uint32_t counters, int64_t live_
     *inherited = (struct trace_inherited){live_count, live_bytes};
 }
 
+uint32_t maker_mark(struct trace_maker *maker, enum trace_mark_kind kind, const char *name,
+                    uint64_t after_ns)
+{
+    struct trace_mark mark = {.time_ns = maker->header.start_time_ns + after_ns,
+                              .kind = kind,
+                              .thread = 1,
+                              .name = maker_string(maker, name),
+                              .live_bytes = 100,
+                              .peak_bytes = 200};
+    return append(maker, SECTION_MARKS, &mark, sizeof mark);
+}
+
+/* --- history --- */
+
+void maker_history_bytes(struct trace_maker *maker, const void *bytes, size_t count)
+{
+    demand(maker->history_bytes + count <= MADE_HISTORY_BYTES, "history is full");
+    memcpy(maker->history + maker->history_bytes, bytes, count);
+    maker->history_bytes += count;
+}
+
+static size_t put_number(unsigned char *at, uint64_t number)
+{
+    size_t size = 0;
+    do {
+        at[size++] = (unsigned char)((number & 0x7f) | (number > 0x7f ? 0x80 : 0));
+        number >>= 7;
+    } while (number);
+    return size;
+}
+
+void maker_tick(struct trace_maker *maker, uint64_t step_ns, uint32_t mark,
+                const struct made_change *changes, size_t count)
+{
+    unsigned char body[MADE_HISTORY_BYTES];
+    unsigned char size[10];
+    size_t used = put_number(body, step_ns);
+    uint32_t last = 0;
+    used += put_number(body + used, mark == UINT32_MAX ? 0 : (uint64_t)mark + 1);
+    used += put_number(body + used, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct trace_counters *added = &changes[i].added;
+        demand(used + HISTORY_ENTRY_MAX_BYTES <= sizeof body, "tick is too large");
+        used += put_number(body + used, changes[i].id - last);
+        used += put_number(body + used, added->alloc_count);
+        used += put_number(body + used, added->alloc_bytes);
+        used += put_number(body + used, added->free_count);
+        used += put_number(body + used, added->freed_bytes);
+        last = changes[i].id;
+    }
+    maker_history_bytes(maker, size, put_number(size, used));
+    maker_history_bytes(maker, body, used);
+}
+
+/* The first half holds what a reader must not look at. */
+static void lay_out_history(struct trace_maker *maker)
+{
+    if (!maker->history_bytes || maker->sizes[SECTION_HISTORY])
+        return;
+    unsigned char other[MADE_HISTORY_BYTES];
+    size_t half = maker->history_bytes;
+    memset(other, 0xee, sizeof other);
+    append(maker, SECTION_HISTORY, other, half);
+    append(maker, SECTION_HISTORY, maker->history, half);
+    maker->header.history_active = 1;
+    maker->header.history_half_bytes = half;
+    maker->header.history_bytes[0] = half;
+    maker->header.history_bytes[1] = half;
+    maker->header.history_interval_ns = 1000000000;
+}
+
 void maker_init(struct trace_maker *maker)
 {
     static const struct trace_module no_module;
@@ -175,6 +246,7 @@ size_t maker_file_bytes(const struct trace_maker *maker)
 int maker_write(struct trace_maker *maker)
 {
     struct trace_header header;
+    lay_out_history(maker);
     uint64_t end = lay_out(maker, &header);
     int fd = memfd_create("trace", MFD_CLOEXEC);
     demand(fd >= 0 && ftruncate(fd, (off_t)end) == 0, "memfd");
@@ -213,4 +285,11 @@ void maker_example(struct trace_maker *maker)
     thread->alloc_bytes = 1041;
     thread->calls[CALL_MALLOC] = 14;
     maker->header.anomalies[ANOMALY_OVERFLOW] = 1;
+    uint32_t mark = maker_mark(maker, MARK_SNAPSHOT, "half-way", 100000000);
+    maker_mark(maker, MARK_PHASE_END, "load", 150000000);
+    const struct made_change changes[] = {{1, {5, 500, 1, 100, 0, 0, 0, 0}},
+                                          {3, {1, 11, 0, 0, 0, 0, 0, 0}}};
+    maker_tick(maker, 50000000, UINT32_MAX, changes, 2);
+    maker_tick(maker, 50000000, mark, changes + 1, 1);
+    maker_tick(maker, 50000000, UINT32_MAX, changes, 1);
 }

@@ -9,13 +9,16 @@
 #include <stddef.h>
 
 enum {
-    MADE_SECTION_BYTES = 1 << 16
+    MADE_SECTION_BYTES = 1 << 16,
+    MADE_HISTORY_BYTES = 1 << 12 /* of one half, at most */
 };
 
 struct trace_maker {
     struct trace_header header;
     char sections[SECTION_COUNT][MADE_SECTION_BYTES];
     size_t sizes[SECTION_COUNT];
+    unsigned char history[MADE_HISTORY_BYTES]; /* becomes the second half, and the active one */
+    size_t history_bytes;
 };
 
 /* An exited program "./demo" with pid 4242 and one thread, nothing allocated yet. */
@@ -30,6 +33,21 @@ uint32_t maker_special(struct trace_maker *maker, uint32_t parent, enum trace_sp
 /* Counters of a call site; returns their index. */
 uint32_t maker_counters(struct trace_maker *maker, uint32_t node, uint32_t thread,
                         const struct trace_counters *counters);
+/* A mark, so long after the start; returns its index. */
+uint32_t maker_mark(struct trace_maker *maker, enum trace_mark_kind kind, const char *name,
+                    uint64_t after_ns);
+
+/* What a tick adds to the counters with this id; peak and temporary are not part of it. */
+struct made_change {
+    uint32_t id;
+    struct trace_counters added;
+};
+/* A tick, so long after the one before it; mark is UINT32_MAX or an index. */
+void maker_tick(struct trace_maker *maker, uint64_t step_ns, uint32_t mark,
+                const struct made_change *changes, size_t count);
+/* Bytes that a damaged or foreign recorder may have written into the history. */
+void maker_history_bytes(struct trace_maker *maker, const void *bytes, size_t count);
+
 void maker_inherited(struct trace_maker *maker, uint32_t counters, int64_t live_count,
                      int64_t live_bytes);
 struct trace_thread *maker_thread_at(struct trace_maker *maker, uint32_t thread);
@@ -41,7 +59,7 @@ int maker_write(struct trace_maker *maker);
 size_t maker_file_bytes(const struct trace_maker *maker);
 
 /* The same small trace for every fuzzing test: two modules, a recursion, a special stack, two
- * threads, an inherited block. */
+ * threads, an inherited block, marks and a history. */
 void maker_example(struct trace_maker *maker);
 
 #endif

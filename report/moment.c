@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* moment.c -- Moments of a run as people name them, and a trace turned back to one. */
+#include "moment.h"
+
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- parsing --- */
+
+static const struct unit {
+    const char *name;
+    double time_ns;
+} units[] = {
+    {"ns", 1},     {"us", 1e3}, {"ms", 1e6},   {"sec", 1e9},   {"s", 1e9},
+    {"min", 60e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {"w", 604800e9},
+};
+
+/* Letters end a unit: the one that fits whole. */
+static const struct unit *take_unit(const char **text)
+{
+    size_t length = strcspn(*text, "0123456789.");
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strlen(units[i].name) != length || strncmp(*text, units[i].name, length) != 0)
+            continue;
+        *text += length;
+        return &units[i];
+    }
+    return NULL;
+}
+
+/* Digits with at most one point, and no more of them than a double holds. */
+static bool take_decimal(const char **text, double *ret_number)
+{
+    double number = 0;
+    double scale = 0;
+    const char *at = *text;
+    for (; (*at >= '0' && *at <= '9') || (*at == '.' && !scale); at++) {
+        if (*at == '.') {
+            scale = 1;
+            continue;
+        }
+        number = number * 10 + (*at - '0');
+        scale *= 10;
+    }
+    if (at == *text || at - *text > 18 || (at - *text == 1 && scale))
+        return false;
+    *text = at;
+    *ret_number = scale ? number / scale : number;
+    return true;
+}
+
+/* "2h30m", "1.5h", "90s", "90": each part with a unit, a lone number in seconds. */
+static bool parse_time(const char *text, uint64_t *ret_time_ns)
+{
+    double total_ns = 0;
+    bool is_first = true;
+    do {
+        double number;
+        if (!take_decimal(&text, &number))
+            return false;
+        const struct unit *unit = take_unit(&text);
+        if (!unit && !(is_first && !*text))
+            return false;
+        total_ns += number * (unit ? unit->time_ns : 1e9);
+        is_first = false;
+    } while (*text);
+    if (total_ns > 9e18)
+        return false;
+    *ret_time_ns = (uint64_t)(total_ns + 0.5);
+    return true;
+}
+
+static bool set_name(struct moment *moment, const char *name, size_t length, struct error *error)
+{
+    moment->kind = MOMENT_NAME;
+    moment->name = strndup(name, length);
+    return moment->name || error_out_of_memory(error);
+}
+
+static bool parse_word(struct moment *moment, const char *text)
+{
+    static const struct {
+        const char *word;
+        enum moment_kind kind;
+    } words[] = {
+        {"start", MOMENT_START}, {"end", MOMENT_END}, {"now", MOMENT_END}, {"peak", MOMENT_PEAK}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i].word) != 0)
+            continue;
+        moment->kind = words[i].kind;
+        return true;
+    }
+    return false;
+}
+
+bool moment_parse(struct moment *moment, const char *text, struct error *error)
+{
+    size_t length = strlen(text);
+    *moment = (struct moment){0};
+    if (!length)
+        return error_set(error, "a moment is missing after the @");
+    if (length >= 2 && (*text == '"' || *text == '\'') && text[length - 1] == *text)
+        return set_name(moment, text + 1, length - 2, error);
+    bool is_before_end = *text == '-';
+    if (parse_time(text + (is_before_end || *text == '+'), &moment->time_ns)) {
+        moment->kind = is_before_end ? MOMENT_BEFORE_END : MOMENT_AFTER_START;
+        return true;
+    }
+    return parse_word(moment, text) || set_name(moment, text, length, error);
+}
+
+void moment_finish(struct moment *moment)
+{
+    free(moment->name);
+    *moment = (struct moment){0};
+}
+
+/* Whether the first length bytes of operand name a trace: a file, a process, or nothing. */
+static bool is_trace(const char *operand, size_t length)
+{
+    char *name = strndup(operand, length);
+    uint64_t pid;
+    bool is_one =
+        name && (!length || access(name, F_OK) == 0 || text_to_number(name, INT32_MAX, &pid));
+    free(name);
+    return is_one;
+}
+
+/* Where the @ is; its operand's length if there is none, or none that counts. */
+static size_t find_divide(const char *operand)
+{
+    size_t length = strlen(operand);
+    if (access(operand, F_OK) == 0)
+        return length;
+    for (size_t at = length; at-- > 0;)
+        if (operand[at] == '@' && is_trace(operand, at))
+            return at;
+    return length;
+}
+
+bool moment_divide(struct moment *moment, const char *operand, char **ret_trace,
+                   struct error *error)
+{
+    *moment = (struct moment){0};
+    *ret_trace = NULL;
+    if (!operand)
+        return true;
+    size_t at = find_divide(operand);
+    if (operand[at] && !moment_parse(moment, operand + at + 1, error))
+        return false;
+    if (operand[0] && at == 0)
+        return true; /* the newest trace here */
+    *ret_trace = strndup(operand, at);
+    if (*ret_trace)
+        return true;
+    moment_finish(moment);
+    return error_out_of_memory(error);
+}
+
+/* --- finding --- */
+
+static bool is_mark(const struct trace *trace, uint32_t mark, const char *name, size_t length)
+{
+    const char *other = trace->mark_names[mark];
+    uint32_t kind = trace->marks[mark].kind;
+    bool is_named = kind == MARK_POINT || kind == MARK_SNAPSHOT || kind == MARK_PHASE_BEGIN ||
+                    kind == MARK_PHASE_END;
+    return is_named && strlen(other) == length && memcmp(other, name, length) == 0;
+}
+
+/* The last mark of that name, of any kind or of one; of a phase its end, if it has one. */
+static uint32_t find_mark(const struct trace *trace, const char *name, size_t length,
+                          uint32_t only_kind)
+{
+    uint32_t found = NO_MARK;
+    for (uint32_t i = trace->mark_count; i-- > 0;) {
+        uint32_t kind = trace->marks[i].kind;
+        if (!is_mark(trace, i, name, length) || (only_kind != UINT32_MAX && kind != only_kind))
+            continue;
+        if (kind != MARK_PHASE_BEGIN || only_kind == MARK_PHASE_BEGIN)
+            return i;
+        found = found == NO_MARK ? i : found;
+    }
+    return found;
+}
+
+static uint32_t find_named(const struct trace *trace, const char *name)
+{
+    static const struct {
+        const char *suffix;
+        uint32_t kind;
+    } sides[] = {{"", UINT32_MAX}, {":begin", MARK_PHASE_BEGIN}, {":end", MARK_PHASE_END}};
+    size_t length = strlen(name);
+    uint32_t found = NO_MARK;
+    for (size_t i = 0; i < sizeof sides / sizeof *sides && found == NO_MARK; i++) {
+        size_t suffix = strlen(sides[i].suffix);
+        if (length >= suffix && strcmp(name + length - suffix, sides[i].suffix) == 0)
+            found = find_mark(trace, name, length - suffix, sides[i].kind);
+    }
+    return found;
+}
+
+static struct instant instant_at_tick(const struct history *history, uint32_t tick_count)
+{
+    if (!tick_count)
+        return (struct instant){.kind = INSTANT_START, .mark = NO_MARK};
+    const struct history_tick *tick = &history->ticks[tick_count - 1];
+    return (struct instant){.kind = INSTANT_TICK,
+                            .tick_count = tick_count,
+                            .mark = tick->mark,
+                            .time_ns = tick->time_ns};
+}
+
+static bool find_time(const struct history *history, uint64_t time_ns, struct instant *instant,
+                      struct error *error)
+{
+    uint64_t end_ns = trace_duration_ns(history->trace);
+    if (time_ns >= end_ns)
+        *instant = (struct instant){.kind = INSTANT_END, .mark = NO_MARK, .time_ns = end_ns};
+    else if (history->tick_count || !time_ns)
+        *instant = instant_at_tick(history, history_ticks_until(history, time_ns));
+    else
+        return error_set(error, "it has no history: only @start, @peak and @end are known");
+    return true;
+}
+
+/* A snapshot has a tick of its own, if it was not lost; for other marks the one before must do. */
+static bool find_name(const struct history *history, const char *name, struct instant *instant,
+                      struct error *error)
+{
+    const struct trace *trace = history->trace;
+    uint32_t mark = find_named(trace, name);
+    if (mark == NO_MARK)
+        return error_set(error,
+                         "nothing in it is called '%.100s' (memtrace report --marks lists "
+                         "what is)",
+                         name);
+    for (uint32_t i = history->tick_count; i-- > 0;) {
+        if (history->ticks[i].mark != mark)
+            continue;
+        *instant = instant_at_tick(history, i + 1);
+        return true;
+    }
+    uint64_t time_ns = trace->marks[mark].time_ns;
+    uint64_t start_ns = trace->header.start_time_ns;
+    return find_time(history, time_ns > start_ns ? time_ns - start_ns : 0, instant, error);
+}
+
+bool moment_find(const struct moment *moment, const struct history *history,
+                 struct instant *instant, struct error *error)
+{
+    const struct trace *trace = history->trace;
+    uint64_t end_ns = trace_duration_ns(trace);
+    *instant = (struct instant){.kind = INSTANT_END, .mark = NO_MARK, .time_ns = end_ns};
+    switch (moment->kind) {
+    case MOMENT_START:
+        *instant = instant_at_tick(history, 0);
+        return true;
+    case MOMENT_PEAK:
+        instant->kind = INSTANT_PEAK;
+        instant->time_ns = trace_peak_time_ns(trace);
+        return true;
+    case MOMENT_AFTER_START:
+        return find_time(history, moment->time_ns, instant, error);
+    case MOMENT_BEFORE_END:
+        return find_time(history, moment->time_ns < end_ns ? end_ns - moment->time_ns : 0, instant,
+                         error);
+    case MOMENT_NAME:
+        return find_name(history, moment->name, instant, error);
+    default:
+        return true;
+    }
+}
+
+/* --- turning back --- */
+
+/* What was live at the peak, as counters that allocated it and freed nothing. */
+static void peak_counters(const struct trace *trace, struct trace_counters *counters)
+{
+    for (uint32_t i = 0; i < trace->owner_count; i++) {
+        struct figures figures = trace_figures(trace, i);
+        struct trace_inherited inherited = {0, 0};
+        if (i < trace->inherited_count)
+            inherited = trace->inherited[i]; /* trace_figures adds it again */
+        counters[i] = (struct trace_counters){
+            .alloc_count = (uint64_t)figures.peak_count - (uint64_t)inherited.live_count,
+            .alloc_bytes = (uint64_t)figures.peak_bytes - (uint64_t)inherited.live_bytes,
+        };
+    }
+}
+
+void instant_counters(const struct instant *instant, const struct history *history,
+                      struct trace_counters *counters)
+{
+    const struct trace *trace = history->trace;
+    if (instant->kind == INSTANT_END)
+        memcpy(counters, trace->counters, trace->owner_count * sizeof *counters);
+    else if (instant->kind == INSTANT_PEAK)
+        peak_counters(trace, counters);
+    else
+        history_counters(history, instant->tick_count, counters);
+}
+
+bool moment_rewind(const struct moment *moment, struct trace *trace, struct error *error)
+{
+    struct history history = {.trace = trace};
+    struct instant instant;
+    bool needs_history = moment->kind != MOMENT_END && moment->kind != MOMENT_PEAK;
+    if (needs_history && !history_init(&history, trace, error))
+        return false;
+    bool is_ok = moment_find(moment, &history, &instant, error);
+    if (is_ok && instant.kind != INSTANT_END) {
+        struct trace_counters *counters = calloc((size_t)trace->owner_count + 1, sizeof *counters);
+        is_ok = counters || error_out_of_memory(error);
+        if (is_ok) {
+            instant_counters(&instant, &history, counters);
+            free(trace->counters);
+            trace->counters = counters;
+            trace->instant = instant;
+        }
+    }
+    history_finish(&history);
+    return is_ok;
+}
+
+void instant_describe(const struct trace *trace, char *buffer, size_t buffer_bytes)
+{
+    const struct instant *instant = &trace->instant;
+    struct number_text time = text_duration(instant->time_ns);
+    switch (instant->kind) {
+    case INSTANT_START:
+        snprintf(buffer, buffer_bytes, "as of the start");
+        break;
+    case INSTANT_PEAK:
+        snprintf(buffer, buffer_bytes, "as of the peak, %s after the start", time.text);
+        break;
+    case INSTANT_TICK:
+        if (instant->mark == NO_MARK)
+            snprintf(buffer, buffer_bytes, "as of %s after the start", time.text);
+        else
+            snprintf(buffer, buffer_bytes, "as of snapshot '%.100s', %s after the start",
+                     trace->mark_names[instant->mark], time.text);
+        break;
+    default:
+        snprintf(buffer, buffer_bytes, "as of %s", trace->is_running ? "now" : "the end");
+    }
+}
