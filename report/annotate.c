@@ -158,7 +158,8 @@ bool annotation_init(struct annotation *annotation, const struct stacks *stacks,
                      const char *subject, bool is_cumulative, const struct filters *filters,
                      struct error *error)
 {
-    *annotation = (struct annotation){0};
+    *annotation = (struct annotation){.knows_totals = trace_knows_totals(stacks->trace),
+                                      .knows_peak = trace_knows_all(stacks->trace)};
     uint32_t *numbers = number_lines(annotation, stacks, subject);
     bool is_ok = numbers && add_sites(annotation, stacks, numbers, is_cumulative, filters);
     free(numbers);
@@ -187,6 +188,7 @@ enum {
 
 /* One function's table. */
 struct section {
+    const struct annotation *annotation;
     const struct annotated_line *lines;
     uint32_t count;
     uint32_t first;
@@ -210,18 +212,32 @@ static void write_contents(FILE *out, const char *text, size_t columns)
     text_write_cut(out, expanded, columns);
 }
 
-static void write_line(FILE *out, uint32_t number, const struct figures *figures, const char *text,
-                       const struct style *style)
+static void write_size(FILE *out, int64_t size_bytes, bool is_known)
+{
+    fprintf(out, " %11s", is_known ? text_size((double)size_bytes).text : "-");
+}
+
+static void write_figures(FILE *out, const struct annotation *annotation,
+                          const struct figures *figures)
+{
+    if (annotation->knows_totals)
+        fprintf(out, " %9" PRIu64, figures->alloc_count);
+    else
+        fprintf(out, " %9s", "-");
+    write_size(out, (int64_t)figures->alloc_bytes, annotation->knows_totals);
+    write_size(out, figures->peak_bytes, annotation->knows_peak);
+    write_size(out, figures->live_bytes, true);
+}
+
+static void write_line(FILE *out, const struct annotation *annotation, uint32_t number,
+                       const struct figures *figures, const char *text, const struct style *style)
 {
     size_t columns = SIZE_MAX;
     if (style->columns != SIZE_MAX)
         columns = style->columns > CONTENTS_COLUMN + 8 ? style->columns - CONTENTS_COLUMN : 8;
     fprintf(out, "%6" PRIu32, number);
     if (figures)
-        fprintf(out, " %9" PRIu64 " %11s %11s %11s", figures->alloc_count,
-                text_size((double)figures->alloc_bytes).text,
-                text_size((double)figures->peak_bytes).text,
-                text_size((double)figures->live_bytes).text);
+        write_figures(out, annotation, figures);
     if (text && *text) {
         fprintf(out, "%*s", figures ? 2 : CONTENTS_COLUMN - 6, "");
         write_contents(out, text, columns);
@@ -247,7 +263,7 @@ static void write_lines(FILE *out, const struct section *section, const struct s
             write_gap(out);
             line = next < section->count ? section->lines[next].line - 1 : section->last;
         } else {
-            write_line(out, line, figures, text, style);
+            write_line(out, section->annotation, line, figures, text, style);
         }
         if (line >= section->last)
             break;
@@ -300,7 +316,8 @@ void annotation_write(FILE *out, const struct annotation *annotation, struct sou
                       const struct style *style, uint64_t changed_since_ns)
 {
     for (uint32_t at = 0; at < annotation->count;) {
-        struct section section = {.lines = &annotation->lines[at],
+        struct section section = {.annotation = annotation,
+                                  .lines = &annotation->lines[at],
                                   .count = section_length(annotation, at)};
         const struct source_file *source = sources_file(sources, section.lines[0].file);
         if (!source)

@@ -21,6 +21,8 @@ struct annotated_line {
 struct annotation {
     struct annotated_line *lines; /* by file, function, line */
     uint32_t count;
+    bool knows_totals; /* of an earlier moment not all columns are known */
+    bool knows_peak;
 };
 
 /* Everything charged to the file or the function that subject names. */

@@ -6,6 +6,8 @@
 #include "filter.h"
 #include "find.h"
 #include "label.h"
+#include "marks.h"
+#include "moment.h"
 #include "report_json.h"
 #include "statistics.h"
 #include "summary.h"
@@ -29,6 +31,7 @@ enum {
     OPTION_ALL_FRAMES,
     OPTION_LEAKS,
     OPTION_LINES,
+    OPTION_MARKS,
     OPTION_SYSTEM,
     OPTION_JSON,
     OPTION_COLOR,
@@ -46,6 +49,8 @@ static const struct option_row rows[] = {
     {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
     {OPTION_LEAKS, "leaks", NULL, "what is live, with tracebacks and their source"},
     {OPTION_LINES, "lines", "WHAT", "the source of a FILE or FUNCTION with figures beside it"},
+    {OPTION_MARKS, "marks", NULL,
+     "the snapshots, marks and phases of the run, which @NAME can name"},
     {OPTION_SYSTEM, "system", NULL, "charge libc, libstdc++ and allocator wrappers themselves"},
     {OPTION_JSON, "json", NULL, "for scripts"},
     {OPTION_COLOR, "color", "WHEN", "auto (default), always, never"},
@@ -61,7 +66,7 @@ struct request {
     uint64_t limit;
     enum color_when color;
     bool has_group_by, has_measure, has_limit;
-    bool is_leaks, is_system, is_json, is_help;
+    bool is_leaks, is_marks, is_system, is_json, is_help;
 };
 
 /* A trace with everything that is said of it. */
@@ -117,6 +122,8 @@ static bool take_flag(struct request *request, int id)
         return request->filters.is_all_frames = true;
     case OPTION_LEAKS:
         return request->is_leaks = true;
+    case OPTION_MARKS:
+        return request->is_marks = true;
     case OPTION_SYSTEM:
         return request->is_system = true;
     case OPTION_JSON:
@@ -200,6 +207,8 @@ static bool parse(struct request *request, int argc, char **argv)
 
 static const char *live_word(const struct trace *trace)
 {
+    if (!trace_knows_all(trace))
+        return "live";
     if (trace->is_running)
         return "now";
     return trace->header.state == TRACE_RUNNING ? "at end" : "at exit";
@@ -221,6 +230,13 @@ static void print_title(const struct report *report, const struct style *style)
     if (trace->header.machine != machine)
         printf("  note: recorded on another architecture (ELF machine %" PRIu32 ")\n",
                trace->header.machine);
+    if (!trace_knows_all(trace)) {
+        char when[256];
+        instant_describe(trace, when, sizeof when);
+        printf("  %s", style->strong);
+        text_write(stdout, when);
+        printf("%s\n", style->plain);
+    }
 }
 
 static void print_rest(const struct statistics *statistics, uint64_t written)
@@ -267,11 +283,20 @@ static void print_statistics(struct report *report, const struct style *style)
     summary_write_modules(stdout, statistics, table.limit, "note: ", style);
 }
 
+static void print_marks_line(const struct trace *trace)
+{
+    char text[128];
+    marks_describe(trace, text, sizeof text);
+    if (*text)
+        printf("  %-9s%s: memtrace report --marks\n", "moments", text);
+}
+
 static void print_text(struct report *report)
 {
     struct style style = terminal_style(stdout, report->request->color);
     print_title(report, &style);
     summary_write_totals(stdout, &report->trace, live_word(&report->trace));
+    print_marks_line(&report->trace);
     summary_write_reasons(stdout, &report->trace, "  ", &style);
     if (!report->request->lines) {
         print_statistics(report, &style);
@@ -282,6 +307,24 @@ static void print_text(struct report *report)
                      report->trace.header.start_realtime_ns);
 }
 
+static void print_marks(const struct report *report, const struct history *history)
+{
+    if (report->request->is_json) {
+        struct json json = json_begin(stdout);
+        json_open_object(&json);
+        json_name(&json, "marks");
+        marks_write_json(&json, &report->trace);
+        json_name(&json, "history");
+        history_write_json(&json, history);
+        json_close_object(&json);
+        json_end(&json);
+        return;
+    }
+    struct style style = terminal_style(stdout, report->request->color);
+    print_title(report, &style);
+    marks_write(stdout, history, &style);
+}
+
 /* --- the work --- */
 
 static enum measure default_measure(const struct report *report)
@@ -289,7 +332,8 @@ static enum measure default_measure(const struct report *report)
     uint32_t site_count;
     struct figures total = trace_total(&report->trace, &site_count);
     bool is_by_thread = report->request->query.group_by == GROUP_BY_THREAD;
-    if (total.live_count || total.live_bytes || report->request->is_leaks)
+    if (total.live_count || total.live_bytes || report->request->is_leaks ||
+        !trace_knows_all(&report->trace))
         return MEASURE_LIVE;
     return is_by_thread ? MEASURE_TOTAL : MEASURE_PEAK;
 }
@@ -336,8 +380,34 @@ static bool compute(struct report *report, struct error *error)
 
 static bool load(struct report *report, struct error *error)
 {
-    report->path = find_trace(report->request->operand, error);
-    return report->path && trace_open(&report->trace, report->path, error);
+    struct moment moment;
+    char *trace = NULL;
+    if (!moment_divide(&moment, report->request->operand, &trace, error))
+        return false;
+    report->path = find_trace(trace, error);
+    bool is_ok = report->path && trace_open(&report->trace, report->path, error) &&
+                 moment_rewind(&moment, &report->trace, error);
+    moment_finish(&moment);
+    free(trace);
+    return is_ok;
+}
+
+/* Of an earlier moment less is known than of the end. */
+static bool is_known(const struct report *report)
+{
+    const struct statistics_query *query = &report->request->query;
+    const struct trace *trace = &report->trace;
+    enum measure measure = report->request->has_measure ? query->measure : MEASURE_LIVE;
+    if (trace_knows_all(trace))
+        return true;
+    if (query->group_by == GROUP_BY_THREAD)
+        return command_misuse("figures by thread are known of the end only") == STATUS_OK;
+    if (!trace_knows_totals(trace) && measure != MEASURE_LIVE)
+        return command_misuse("of the peak only what was live is known") == STATUS_OK;
+    if (measure == MEASURE_PEAK || measure == MEASURE_TEMPORARY)
+        return command_misuse("--measure=%s is known of the end only", label_measure(measure)) ==
+               STATUS_OK;
+    return true;
 }
 
 static void finish(struct report *report)
@@ -366,17 +436,37 @@ static int print(struct report *report)
     return command_flush(STATUS_OK);
 }
 
+static int complain(const struct report *report, const struct error *error)
+{
+    const char *subject = report->path ? report->path : report->request->operand;
+    return command_complain(subject ? subject : "report", error);
+}
+
+static int report_marks(const struct report *report)
+{
+    struct history history;
+    struct error error;
+    if (!history_init(&history, &report->trace, &error))
+        return complain(report, &error);
+    print_marks(report, &history);
+    history_finish(&history);
+    return command_flush(STATUS_OK);
+}
+
 static int report_trace(const struct request *request)
 {
     struct report report = {.request = request};
     struct error error;
     int status;
-    if (load(&report, &error) && compute(&report, &error)) {
+    bool is_loaded = load(&report, &error);
+    if (is_loaded && request->is_marks)
+        status = report_marks(&report);
+    else if (is_loaded && !is_known(&report))
+        status = STATUS_USAGE;
+    else if (is_loaded && compute(&report, &error))
         status = print(&report);
-    } else {
-        const char *subject = report.path ? report.path : request->operand;
-        status = command_complain(subject ? subject : "report", &error);
-    }
+    else
+        status = complain(&report, &error);
     finish(&report);
     return status;
 }
@@ -396,8 +486,9 @@ static int run(int argc, char **argv)
 
 const struct command command_report = {
     .name = "report",
-    .operands = "[OPTIONS] [TRACE|PID]",
-    .summary = "Who allocated how much. Without a TRACE: the newest one here.",
+    .operands = "[OPTIONS] [TRACE|PID][@MOMENT]",
+    .summary =
+        "Who allocated how much, at the end or at a MOMENT. Without a TRACE: the newest one.",
     .options = rows,
     .option_count = sizeof rows / sizeof *rows,
     .run = run,

@@ -31,6 +31,9 @@ static const char *const anomaly_words[ANOMALY_COUNT] = {
                                  "of its own: counted exactly, "
                                  "but under <before own trace>",
     [ANOMALY_GROW_FAILED] = "the trace could not grow %s times",
+    [ANOMALY_MARKS_LOST] = "%s marks found no room: they have no names to be compared by",
+    [ANOMALY_HISTORY_LOST] = "%s ticks of the history could not be written: earlier moments are "
+                             "known less finely",
 };
 
 static void add(struct completeness *completeness, const char *format, ...)

@@ -5,6 +5,7 @@
 #include "completeness.h"
 #include "json.h"
 #include "label.h"
+#include "marks.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,19 +25,30 @@ static void write_calls(struct json *json, const struct trace *trace)
     json_close_object(json);
 }
 
-static void write_figures(struct json *json, const struct figures *figures, uint64_t sample_bytes)
+static void write_errors(struct json *json, const struct trace *trace,
+                         const struct figures *figures)
 {
-    if (sample_bytes) {
+    uint64_t sample_bytes = trace->header.sample_bytes;
+    if (!sample_bytes)
+        return;
+    if (trace_knows_totals(trace))
         json_member_signed(
             json, "alloc_bytes_error",
             (int64_t)figures_standard_error((int64_t)figures->alloc_bytes, sample_bytes));
-        json_member_signed(json, "live_bytes_error",
-                           (int64_t)figures_standard_error(figures->live_bytes, sample_bytes));
+    json_member_signed(json, "live_bytes_error",
+                       (int64_t)figures_standard_error(figures->live_bytes, sample_bytes));
+}
+
+static void write_figures(struct json *json, const struct trace *trace,
+                          const struct figures *figures)
+{
+    write_errors(json, trace, figures);
+    if (trace_knows_totals(trace)) {
+        json_member_unsigned(json, "alloc_count", figures->alloc_count);
+        json_member_unsigned(json, "alloc_bytes", figures->alloc_bytes);
+        json_member_unsigned(json, "free_count", figures->free_count);
+        json_member_unsigned(json, "freed_bytes", figures->freed_bytes);
     }
-    json_member_unsigned(json, "alloc_count", figures->alloc_count);
-    json_member_unsigned(json, "alloc_bytes", figures->alloc_bytes);
-    json_member_unsigned(json, "free_count", figures->free_count);
-    json_member_unsigned(json, "freed_bytes", figures->freed_bytes);
     json_member_signed(json, "live_count", figures->live_count);
     json_member_signed(json, "live_bytes", figures->live_bytes);
 }
@@ -47,15 +59,17 @@ static void write_totals(struct json *json, const struct trace *trace)
     struct figures total = trace_total(trace, &site_count);
     json_name(json, "totals");
     json_open_object(json);
-    write_figures(json, &total, trace->header.sample_bytes);
-    json_member_signed(json, "peak_bytes", total.peak_bytes);
-    json_member_signed(json, "peak_count", total.peak_count);
-    json_member_unsigned(json, "peak_time_ns", trace_peak_time_ns(trace));
-    json_member_unsigned(json, "peak_slack_bytes", trace->header.peak_slack_bytes);
-    json_member_unsigned(json, "temporary_count", total.temporary_count);
+    write_figures(json, trace, &total);
+    if (trace_knows_all(trace)) {
+        json_member_signed(json, "peak_bytes", total.peak_bytes);
+        json_member_signed(json, "peak_count", total.peak_count);
+        json_member_unsigned(json, "peak_time_ns", trace_peak_time_ns(trace));
+        json_member_unsigned(json, "peak_slack_bytes", trace->header.peak_slack_bytes);
+        json_member_unsigned(json, "temporary_count", total.temporary_count);
+        json_member_unsigned(json, "threads", trace->header.threads_seen);
+        write_calls(json, trace);
+    }
     json_member_unsigned(json, "sites", site_count);
-    json_member_unsigned(json, "threads", trace->header.threads_seen);
-    write_calls(json, trace);
     json_close_object(json);
 }
 
@@ -146,6 +160,7 @@ static void write_subject(struct json *json, const struct statistics *statistics
 static void write_statistic(struct json *json, const struct statistics *statistics,
                             const struct statistic *item)
 {
+    const struct trace *trace = statistics->stacks->trace;
     char *key = label_group(statistics, item, LABEL_FULL);
     json_open_object(json);
     json_member_string(json, "key", key ? key : "");
@@ -156,12 +171,13 @@ static void write_statistic(struct json *json, const struct statistics *statisti
         json_member_string(json, "via", via ? via : "");
         free(via);
     }
-    write_figures(json, &item->figures, statistics->stacks->trace->header.sample_bytes);
-    if (statistics->group_by != GROUP_BY_THREAD) {
+    write_figures(json, trace, &item->figures);
+    if (trace_knows_all(trace) && statistics->group_by != GROUP_BY_THREAD) {
         json_member_signed(json, "peak_live_bytes", item->figures.peak_bytes);
         json_member_signed(json, "peak_live_count", item->figures.peak_count);
     }
-    json_member_unsigned(json, "temporary_count", item->figures.temporary_count);
+    if (trace_knows_all(trace))
+        json_member_unsigned(json, "temporary_count", item->figures.temporary_count);
     json_close_object(json);
 }
 
@@ -192,6 +208,22 @@ static void write_modules(struct json *json, const struct stacks *stacks)
     json_close_array(json);
 }
 
+/* Which moment the figures are of; absent: of the end. */
+static void write_moment(struct json *json, const struct trace *trace)
+{
+    static const char *const kinds[] = {"end", "tick", "peak", "start"};
+    const struct instant *instant = &trace->instant;
+    if (trace_knows_all(trace))
+        return;
+    json_name(json, "moment");
+    json_open_object(json);
+    json_member_string(json, "kind", kinds[instant->kind]);
+    json_member_unsigned(json, "time_ns", instant->time_ns);
+    if (instant->kind == INSTANT_TICK && instant->mark < trace->mark_count)
+        json_member_string(json, "snapshot", trace->mark_names[instant->mark]);
+    json_close_object(json);
+}
+
 void report_json_write(FILE *out, const struct statistics *statistics, uint64_t limit)
 {
     const struct trace *trace = statistics->stacks->trace;
@@ -205,9 +237,14 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
     write_completeness(&json, trace);
     json_member_unsigned(&json, "duration_ns", trace_duration_ns(trace));
     json_member_unsigned(&json, "start_time_ns", trace->header.start_realtime_ns);
+    write_moment(&json, trace);
     if (trace->header.sample_bytes)
         json_member_unsigned(&json, "sample_bytes", trace->header.sample_bytes);
     write_totals(&json, trace);
+    if (trace->mark_count) {
+        json_name(&json, "marks");
+        marks_write_json(&json, trace);
+    }
     write_modules(&json, statistics->stacks);
     json_member_string(&json, "group_by", label_group_by(statistics->group_by));
     json_name(&json, "statistics");

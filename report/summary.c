@@ -27,16 +27,21 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
     uint32_t site_count;
     struct figures total = trace_total(trace, &site_count);
     int64_t live_count = total.live_count;
-    fprintf(out, "  %-9s%-10s at %s\n", "peak", text_size((double)total.peak_bytes).text,
-            text_duration(trace_peak_time_ns(trace)).text);
+    if (trace_knows_all(trace))
+        fprintf(out, "  %-9s%-10s at %s\n", "peak", text_size((double)total.peak_bytes).text,
+                text_duration(trace_peak_time_ns(trace)).text);
     fprintf(out, "  %-9s%-10s in %s%s %s\n", live_word, text_size((double)total.live_bytes).text,
             live_count < 0 ? "-" : "",
             text_count((uint64_t)(live_count < 0 ? -live_count : live_count)).text,
             plural(live_count, "block", "blocks"));
-    fprintf(out, "  %-9s%-10s in %s %s, %s of them temporary\n", "total",
-            text_size((double)total.alloc_bytes).text, text_count(total.alloc_count).text,
-            plural((int64_t)total.alloc_count, "allocation", "allocations"),
-            text_count(total.temporary_count).text);
+    if (!trace_knows_totals(trace))
+        return;
+    fprintf(out, "  %-9s%-10s in %s %s", "total", text_size((double)total.alloc_bytes).text,
+            text_count(total.alloc_count).text,
+            plural((int64_t)total.alloc_count, "allocation", "allocations"));
+    if (trace_knows_all(trace))
+        fprintf(out, ", %s of them temporary", text_count(total.temporary_count).text);
+    fputc('\n', out);
 }
 
 /* --- top lines --- */

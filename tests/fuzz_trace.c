@@ -9,6 +9,8 @@
  * if every damaged trace was either read or refused with a reason. */
 #include "annotate.h"
 #include "make_trace.h"
+#include "marks.h"
+#include "moment.h"
 #include "report_json.h"
 #include "summary.h"
 #include "table.h"
@@ -70,6 +72,35 @@ static void report_trace(const struct trace *trace, FILE *out)
     stacks_finish(&stacks);
 }
 
+static void report_marks(const struct trace *trace, FILE *out)
+{
+    struct error error;
+    struct history history;
+    const struct style style = {80, "", "", "", ""};
+    if (!history_init(&history, trace, &error))
+        return;
+    marks_write(out, &history, &style);
+    history_finish(&history);
+}
+
+/* Each moment once; the first one is the end. Turned back once, a trace stays so. */
+static void report_moments(struct trace *trace, FILE *out)
+{
+    static const char *const moments[] = {"end", "-60ms", "load", "half-way", "start", "peak"};
+    char described[256];
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        struct error error;
+        struct moment moment;
+        if (!moment_parse(&moment, moments[i], &error))
+            exit(99);
+        if (moment_rewind(&moment, trace, &error)) {
+            instant_describe(trace, described, sizeof described);
+            summary_write_totals(out, trace, described);
+        }
+        moment_finish(&moment);
+    }
+}
+
 /* The good trace with one thing wrong. */
 static int make_damaged(size_t offset, bool is_truncated, unsigned mask)
 {
@@ -89,6 +120,8 @@ static void try_one(size_t offset, bool is_truncated, unsigned mask, FILE *out)
     int fd = make_damaged(offset, is_truncated, mask);
     if (trace_read(&trace, fd, &error)) {
         report_trace(&trace, out);
+        report_marks(&trace, out);
+        report_moments(&trace, out);
         trace_close(&trace);
     } else if (!error.text[0]) {
         fprintf(stderr, "refused without a reason\n");

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 
+from made_trace import MadeTrace
 from tap import Tap
 from traced import Build, Tracer, clean_environment, execute, wait_until
 
@@ -246,6 +247,45 @@ class Cli:
             finally:
                 process.kill()
 
+    def moments(self):
+        """TRACE@MOMENT, exact to the byte; a file whose name has an @ is a file."""
+        made = MadeTrace()
+        demo = made.module("/nonexistent/demo")
+        inner = made.node(made.node(0, demo, 0x1000), demo, 0x1100)
+        site = made.counters(inner, 10, 1000, 4, 400, peak_bytes=700, peak_count=7, peak_epoch=7)
+        made.mark("MARK_PHASE_BEGIN", "load", 5)
+        mark = made.mark("MARK_SNAPSHOT", "50s", 20, live_bytes=500)
+        made.tick(10, {site: (2, 200, 1, 100)})
+        made.tick(20, {site: (4, 400, 0, 0)}, mark)
+        made.tick(40, {site: (1, 100, 2, 200)})
+        trace = made.write(self.directory / "made.memtrace")
+        for moment, live, total in (("", 600, 1000), ("@end", 600, 1000), ("@now", 600, 1000), ("@2h", 600, 1000),
+                                    ("@start", 0, 0), ("@9", 0, 0), ("@10s", 100, 200), ("@15", 100, 200),
+                                    ("@25s", 500, 600), ("@-80s", 500, 600), ("@50s", 400, 700), ("@'50s'", 500, 600),
+                                    ("@load", 0, 0), ("@peak", 700, None)):
+            result = self.tool("report", "--json", f"made.memtrace{moment}")
+            totals = json.loads(result.stdout)["totals"] if result.status == 0 else result.stderr
+            got = (totals["live_bytes"], totals.get("alloc_bytes"), "peak_bytes" in totals) if result.status == 0 else totals
+            self.tap.equal(got, (live, total, moment in ("", "@end", "@now", "@2h")), f"report TRACE{moment}: totals")
+        self.tap.ok(b"as of snapshot '50s', 20.00 s after the start" in self.tool("report", "made.memtrace@25").stdout,
+                    "report TRACE@25: says which tick")
+        self.tap.equal(self.tool("report", "--json", "@10").stdout, self.tool("report", "--json", "made.memtrace@10").stdout,
+                       "report @10: of the newest trace here")
+        shutil.copy(trace, self.directory / "odd@10s")
+        self.tap.equal(json.loads(self.tool("report", "--json", "odd@10s").stdout)["totals"]["live_bytes"], 600,
+                       "report odd@10s: a file of that name wins")
+        self.tap.equal(json.loads(self.tool("report", "--json", "odd@10s@10s").stdout)["totals"]["live_bytes"], 100,
+                       "report odd@10s@10s: and has moments")
+        marks = json.loads(self.tool("report", "--marks", "--json", "made.memtrace").stdout)
+        self.tap.equal([(mark["name"], mark["kind"], mark["time_ns"]) for mark in marks["marks"]],
+                       [("load", "phase begin", 5 * 10**9), ("50s", "snapshot", 20 * 10**9)], "report --marks: what has a name")
+        self.tap.equal(marks["history"]["ticks"], 3, "report --marks: and how many ticks")
+        self.check("no such moment", 1, "report", "made.memtrace@nobody", says=b"nobody")
+        self.check("an empty moment", 1, "report", "made.memtrace@", says=b"missing")
+        self.check("the peak of a moment", 2, "report", "-s", "peak", "made.memtrace@10")
+        self.check("threads of a moment", 2, "report", "-g", "thread", "made.memtrace@10")
+        self.check("totals at the peak", 2, "report", "-s", "total", "made.memtrace@peak")
+
     def unknown_variable(self):
         """An unknown MEMTRACE_ option warns once."""
         result = self.tracer.run([self.build.program("exact_lines")], environment={"MEMTRACE_NO_SUCH_OPTION": "1"})
@@ -256,7 +296,7 @@ class Cli:
 
 
 ALL = ("missing_programs usage statuses passes_through answer output_option moved bad_traces altered_traces unwritable "
-       "blind own_allocator setuid other_machine running unknown_variable").split()
+       "blind own_allocator setuid other_machine running moments unknown_variable").split()
 
 
 def main():

@@ -66,6 +66,29 @@ class Layout:
             values[name] = self._read_field(field_kind, length, data, base + offset)
         return values
 
+    def write(self, kind, values):
+        """The bytes of a struct; what values do not name is zero."""
+        fields, size, _ = self.structs[kind]
+        data = bytearray(size)
+        unknown = set(values) - {name for name, _, _, _ in fields}
+        if unknown:
+            raise KeyError(f"struct {kind} has no {sorted(unknown)}")
+        for name, field_kind, length, offset in fields:
+            if name in values:
+                self._write_field(field_kind, length, data, offset, values[name])
+        return bytes(data)
+
+    def _write_field(self, kind, length, data, at, value):
+        if kind in ("char", "uint8_t"):
+            data[at:at + len(value)] = value
+        elif length is not None:
+            for index, item in enumerate(value):
+                self._write_field(kind, None, data, at + index * self._size_of(kind), item)
+        elif kind in SCALARS:
+            struct.pack_into("<" + SCALARS[kind], data, at, value)
+        else:
+            data[at:at + self._size_of(kind)] = self.write(kind, value)
+
     def flat(self, kind):
         """(names, struct.Struct) if the struct is scalars without gaps, which is faster to read."""
         fields, size, _ = self.structs[kind]
