@@ -211,6 +211,8 @@ static const char *live_word(const struct trace *trace)
         return "live";
     if (trace->is_running)
         return "now";
+    if (trace->was_running)
+        return "live";
     return trace->header.state == TRACE_RUNNING ? "at end" : "at exit";
 }
 

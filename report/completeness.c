@@ -82,7 +82,7 @@ static void add_anomaly(struct completeness *completeness, const struct trace *t
 void completeness_init(struct completeness *completeness, const struct trace *trace)
 {
     completeness->count = 0;
-    if (trace->header.state == TRACE_RUNNING && !trace->is_running)
+    if (trace->header.state == TRACE_RUNNING && !trace->was_running)
         add(completeness, "killed or crashed: figures are up to its last moment");
     if (trace->header.flags & TRACE_STOPPED) {
         add(completeness, "recording ended early, for good");
@@ -100,7 +100,7 @@ const char *completeness_state(const struct trace *trace)
     case TRACE_EXECED:
         return "execed";
     default:
-        return trace->is_running ? "running" : "killed";
+        return trace->was_running ? "running" : "killed";
     }
 }
 
@@ -116,6 +116,8 @@ void completeness_describe_end(const struct trace *trace, char *buffer, size_t b
         snprintf(buffer, buffer_bytes, "became another program after %s", duration.text);
     else if (trace->is_running)
         snprintf(buffer, buffer_bytes, "still running, for %s so far", duration.text);
+    else if (trace->was_running)
+        snprintf(buffer, buffer_bytes, "running, as of %s after its start", duration.text);
     else
         snprintf(buffer, buffer_bytes, "killed or crashed, last seen after %s", duration.text);
 }

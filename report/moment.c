@@ -318,9 +318,9 @@ bool moment_rewind(const struct moment *moment, struct trace *trace, struct erro
         is_ok = counters || error_out_of_memory(error);
         if (is_ok) {
             instant_counters(&instant, &history, counters);
-            free(trace->counters);
-            trace->counters = counters;
+            memcpy(trace->counters, counters, trace->owner_count * sizeof *counters);
             trace->instant = instant;
+            free(counters);
         }
     }
     history_finish(&history);

@@ -2,13 +2,14 @@
 /* trace.h -- A trace file, checked and loaded.
  *
  * Nothing in the file is believed before it was compared with what is there: after trace_open
- * succeeded, every index and string below is within its bounds. The file is read, not mapped: one
- * that shrinks under a mapping would kill us. It may belong to a program that is running. */
+ * succeeded, every index and string below is within its bounds. It may belong to a program that is
+ * running, or be a snapshot of one. */
 #ifndef MEMTRACE_TRACE_H
 #define MEMTRACE_TRACE_H
 
 #include "../preload/trace_format.h"
 #include "error.h"
+#include "sections.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,6 +44,7 @@ struct instant {
 };
 
 struct trace {
+    struct sections sections; /* the arrays below are there */
     struct trace_header header;
     struct instant instant; /* see moment.h; the end unless somebody turned it back */
     uint64_t file_bytes;
@@ -65,8 +67,10 @@ struct trace {
     uint32_t module_count;
     uint32_t thread_count;
     uint32_t mark_count;
+    bool is_snapshot;     /* what was known at a moment, in a file of its own */
     bool is_running;      /* its process has the file mapped */
-    bool is_peak_settled; /* false: new peaks came while we read */
+    bool was_running;     /* when it was read, or the snapshot was taken */
+    bool is_peak_settled; /* false: new peaks came while it was read */
     char *names;          /* program and executable live here */
 };
 
@@ -89,7 +93,7 @@ bool figures_are_zero(const struct figures *figures);
 bool trace_knows_all(const struct trace *trace);
 bool trace_knows_totals(const struct trace *trace); /* what was allocated and freed until then */
 
-/* How long the program ran, up to now if it still runs. */
+/* How long the program ran; if it still did, up to the moment when its figures were read. */
 uint64_t trace_duration_ns(const struct trace *trace);
 /* When the peak was, from the start. */
 uint64_t trace_peak_time_ns(const struct trace *trace);

@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
-#ifdef HAVE_ZSTD
 #include <zstd.h>
-#endif
 #ifdef HAVE_LZMA
 #include <lzma.h>
 #endif
@@ -47,16 +45,11 @@ static struct bytes inflate_zlib(struct bytes compressed, uint64_t size)
 
 static struct bytes inflate_zstd(struct bytes compressed, uint64_t size)
 {
-#ifdef HAVE_ZSTD
     uint8_t *out = malloc((size_t)size + 1);
 
     if (out && ZSTD_decompress(out, (size_t)size, compressed.data, compressed.size) == size)
         return (struct bytes){out, (size_t)size};
     free(out);
-#else
-    (void)compressed;
-    (void)size;
-#endif
     return (struct bytes){NULL, 0};
 }
 

@@ -181,7 +181,7 @@ static void test_completeness(void)
     completeness_init(&completeness, &trace);
     tap_ok(strstr(completeness.reasons[0], "killed or crashed"), "no end mark and no process");
     tap_text(completeness_state(&trace), "killed", "killed");
-    trace.is_running = true;
+    trace.is_running = trace.was_running = true;
     trace.header.anomalies[ANOMALY_OVERFLOW] = 0;
     completeness_init(&completeness, &trace);
     tap_number((int64_t)completeness.count, 0, "a running program's trace is complete so far");
