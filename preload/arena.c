@@ -1,52 +1,178 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* arena.c -- The library's own memory: private mappings, never the program's heap.
  *
- * Small pieces are cut from chunks that are mapped as needed and never returned. Chunks are kept
- * out of core dumps and huge pages: they would inflate both. */
+ * Cut from one region of address space that is reserved at the first use: what is mapped here and
+ * there lands in holes that the program has made and may have plans for. The reservation has no
+ * rights, so that it costs nothing and mlockall does not fill it; room is made usable in steps.
+ * Where address space is limited, pieces are mapped one by one instead.
+ *
+ * All of it is kept out of core dumps and huge pages: it would inflate both. */
 #include "arena.h"
 
 #include "lock.h"
 #include "sys.h"
 
 #include <linux/mman.h>
+#include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 enum {
+    PAGE = 4096,
     ARENA_ALIGN = 64,
-    ARENA_CHUNK_BYTES = 256 * 1024
+    ARENA_CHUNK_BYTES = 256 * 1024,
+    STEP_BYTES = 1 << 20, /* made usable at once, at least */
+    ORDERS = 36           /* pieces of 2^order pages are used again */
 };
+
+#define REGION_BYTES (32ul << 30)
 
 static struct lock arena_lock;
 static char *chunk_next;
 static char *chunk_end;
 static uint64_t total_bytes;
 
-void *arena_map(size_t size_bytes)
+/* Under arena_lock. Each step is one store, so a fork in the middle loses a piece at most. */
+static bool is_reserved; /* or has been tried to */
+static char *region_next;
+static char *region_usable; /* up to here */
+static char *region_end;
+
+/* A piece that was given back, in its first word the next one. */
+struct free_piece {
+    struct free_piece *next;
+};
+
+static struct free_piece *free_pieces[ORDERS];
+
+static void keep_apart(long address, uint64_t size_bytes)
 {
-    size_bytes = round_up(size_bytes, 4096);
+    sys(__NR_madvise, address, size_bytes, MADV_DONTDUMP);
+    sys(__NR_madvise, address, size_bytes, MADV_NOHUGEPAGE);
+}
+
+static void reserve_region(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    is_reserved = true;
+    sys(__NR_prlimit64, 0, RLIMIT_AS, 0, &limit);
+    if (limit.rlim_cur != RLIM_INFINITY)
+        return;
+    long address = sys(__NR_mmap, 0, REGION_BYTES, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (sys_failed(address))
+        return;
+    keep_apart(address, REGION_BYTES);
+    region_next = region_usable = (char *)address;
+    region_end = region_next + REGION_BYTES;
+}
+
+static bool make_usable(uint64_t size_bytes)
+{
+    if ((uint64_t)(region_usable - region_next) >= size_bytes)
+        return true;
+    if ((uint64_t)(region_end - region_next) < size_bytes)
+        return false;
+    uint64_t missing = size_bytes - (uint64_t)(region_usable - region_next);
+    uint64_t step = round_up(missing, STEP_BYTES);
+    if (sys(__NR_mprotect, region_usable, step, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    region_usable += step;
+    return true;
+}
+
+static void *cut_from_region(uint64_t size_bytes)
+{
+    if (!is_reserved)
+        reserve_region();
+    if (!make_usable(size_bytes))
+        return NULL;
+    void *piece = region_next;
+    region_next += size_bytes;
+    return piece;
+}
+
+/* ORDERS: not a power of two of pages. */
+static unsigned order_of(uint64_t size_bytes)
+{
+    uint64_t pages = size_bytes / PAGE;
+    return pages & (pages - 1) ? ORDERS : (unsigned)__builtin_ctzl(pages);
+}
+
+static void *take_free_piece(uint64_t size_bytes)
+{
+    unsigned order = order_of(size_bytes);
+    struct free_piece *piece = order < ORDERS ? free_pieces[order] : NULL;
+    if (piece) {
+        free_pieces[order] = piece->next;
+        piece->next = NULL; /* all the rest of it is zero */
+    }
+    return piece;
+}
+
+static void *map_alone(uint64_t size_bytes)
+{
     long address = sys(__NR_mmap, 0, size_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (sys_failed(address))
         return NULL;
-    sys(__NR_madvise, address, size_bytes, MADV_DONTDUMP);
-    sys(__NR_madvise, address, size_bytes, MADV_NOHUGEPAGE);
-    __atomic_fetch_add(&total_bytes, size_bytes, __ATOMIC_RELAXED);
+    keep_apart(address, size_bytes);
     return (void *)address;
+}
+
+static void *take_pages(uint64_t size_bytes)
+{
+    void *piece = take_free_piece(size_bytes);
+    if (!piece)
+        piece = cut_from_region(size_bytes);
+    if (!piece)
+        piece = map_alone(size_bytes);
+    if (piece)
+        total_bytes += size_bytes;
+    return piece;
+}
+
+void *arena_map(size_t size_bytes)
+{
+    uint64_t mask = lock_enter(&arena_lock);
+    void *pages = take_pages(round_up(size_bytes, PAGE));
+    lock_leave(&arena_lock, mask);
+    return pages;
+}
+
+static bool is_in_region(const void *pages)
+{
+    return (const char *)pages < region_end && (const char *)pages >= region_end - REGION_BYTES;
+}
+
+static void give_back(struct free_piece *piece, uint64_t size_bytes)
+{
+    unsigned order = order_of(size_bytes);
+    total_bytes -= size_bytes;
+    if (!is_in_region(piece)) {
+        sys(__NR_munmap, piece, size_bytes);
+        return;
+    }
+    sys(__NR_madvise, piece, size_bytes, MADV_DONTNEED);
+    if (order < ORDERS) {
+        piece->next = free_pieces[order];
+        free_pieces[order] = piece;
+    }
 }
 
 void arena_unmap(void *pages, size_t size_bytes)
 {
     if (!pages)
         return;
-    size_bytes = round_up(size_bytes, 4096);
-    sys(__NR_munmap, pages, size_bytes);
-    __atomic_fetch_sub(&total_bytes, size_bytes, __ATOMIC_RELAXED);
+    uint64_t mask = lock_enter(&arena_lock);
+    give_back(pages, round_up(size_bytes, PAGE));
+    lock_leave(&arena_lock, mask);
 }
 
 static void *take_from_chunk(size_t size_bytes)
 {
     if ((size_t)(chunk_end - chunk_next) < size_bytes) {
-        char *chunk = arena_map(ARENA_CHUNK_BYTES);
+        char *chunk = take_pages(ARENA_CHUNK_BYTES);
         if (!chunk)
             return NULL;
         chunk_next = chunk;
@@ -60,10 +186,9 @@ static void *take_from_chunk(size_t size_bytes)
 void *arena_alloc(size_t size_bytes)
 {
     size_bytes = round_up(size_bytes, ARENA_ALIGN);
-    if (size_bytes > ARENA_CHUNK_BYTES / 4)
-        return arena_map(size_bytes);
+    bool is_large = size_bytes > ARENA_CHUNK_BYTES / 4;
     uint64_t mask = lock_enter(&arena_lock);
-    void *piece = take_from_chunk(size_bytes);
+    void *piece = is_large ? take_pages(round_up(size_bytes, PAGE)) : take_from_chunk(size_bytes);
     lock_leave(&arena_lock, mask);
     return piece;
 }

@@ -396,7 +396,8 @@ void callsite_retire(struct callsite_cache *cache)
 {
     for (uint64_t i = 0; cache->sites && i < (uint64_t)1 << cache->site_bits; i++)
         if (cache->sites[i].node) {
-            __atomic_store_n(&trace.owners[cache->sites[i].counters].thread_domain, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&trace.owners[cache->sites[i].counters].thread_domain, 0,
+                             __ATOMIC_RELAXED);
             add_orphan(cache->sites[i].node, cache->sites[i].counters);
         }
     if (cache->sites)

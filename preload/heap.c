@@ -195,10 +195,10 @@ static void release(struct thread *thread, const void *block, struct live_block 
     uint64_t count = weight(block, taken);
     uint64_t size_bytes = taken.size_bytes * count;
     bool is_temporary = thread->last_block == block;
-    if (is_temporary) {
-        thread->last_block = NULL;
-        thread->totals->temporary_count += count;
-    }
+    /* No branch: which frees these are, no CPU can guess. */
+    thread->last_block =
+        (const void *)((uint64_t)thread->last_block & ((uint64_t)is_temporary - 1));
+    thread->totals->temporary_count += is_temporary ? count : 0;
     add_free(own_counters(thread, taken.counters), count, size_bytes, is_temporary);
     count_freed(thread, count, size_bytes);
 }
@@ -221,24 +221,24 @@ static void insert(struct thread *thread, const void *block, uint64_t size_bytes
 /* However the counters were found, walking all of the stack must lead to the same ones. */
 static void check_counters(struct thread *thread, struct frame_start start, uint32_t counters)
 {
-    unwinder_walk(&thread->unwinder, start);
+    unwinder_walk(&thread->unwinder, start.pc, start.sp, start.fp);
     thread->last_counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
     check_stack(&thread->unwinder, start, thread->last_counters == counters);
 }
 #endif
 
-static __attribute__((noinline)) uint32_t find_counters(struct thread *thread,
-                                                        struct frame_start start)
+static __attribute__((noinline)) uint32_t find_counters(struct thread *thread, uint64_t pc,
+                                                        uint64_t sp, uint64_t fp)
 {
-    uint32_t counters = unwinder_recall(&thread->unwinder, start);
+    uint32_t counters = unwinder_recall(&thread->unwinder, pc, sp, fp);
     if (likely(counters))
         return counters;
-    unwinder_walk(&thread->unwinder, start);
+    unwinder_walk(&thread->unwinder, pc, sp, fp);
     if (is_power_of_two(thread->unwinder.walks))
         thread_refresh_name(thread);
     counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
     thread->last_counters = counters;
-    unwinder_memorize(&thread->unwinder, start, counters);
+    unwinder_memorize(&thread->unwinder, counters);
     return counters;
 }
 
@@ -265,7 +265,7 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
     if (unlikely(thread->is_sampling) && !(count = draw_sample(thread, block, size_bytes)))
         return;
     if (!unwinder_is_same(&thread->unwinder, pc, sp, fp))
-        counters = find_counters(thread, (struct frame_start){pc, sp, fp});
+        counters = find_counters(thread, pc, sp, fp);
 #ifdef MEMTRACE_CHECK
     check_counters(thread, (struct frame_start){pc, sp, fp}, counters);
 #endif

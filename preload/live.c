@@ -136,18 +136,17 @@ static __attribute__((noinline)) uint64_t large_size(uint32_t *word, uint64_t ad
     return low && high ? (uint64_t)(load(high) >> 1) << 31 | load(low) >> 1 : LIVE_SIZE_LARGE;
 }
 
-/* Of a block whose size is not in its head word. */
+/* Of a block whose size is not in its head word. Sizes come in any order: nothing here is worth a
+ * guess of the CPU's but that huge ones are rare. */
 static inline uint64_t size_after(uint32_t *word, uint64_t address, uint32_t code)
 {
     uint32_t *next = slot_after(word, address, 1);
     if (unlikely(!next))
         return 0;
-    uint32_t value = load(next);
-    if (code == LIVE_SHORT)
-        return (value >> 1 & (SHORT_MAX_BYTES - 1)) + 1;
-    if (likely(value >> 1 != LIVE_SIZE_LARGE))
-        return value >> 1;
-    return large_size(word, address);
+    uint32_t value = load(next) >> 1;
+    uint32_t is_short = -(uint32_t)(code == LIVE_SHORT); /* all ones or zero */
+    uint32_t size_bytes = (((value & (SHORT_MAX_BYTES - 1)) + 1) & is_short) | (value & ~is_short);
+    return likely(size_bytes != LIVE_SIZE_LARGE) ? size_bytes : large_size(word, address);
 }
 
 static inline struct live_block block_at(uint32_t *word, uint64_t address, uint32_t head)
@@ -184,27 +183,22 @@ static __attribute__((noinline)) bool put_large(uint32_t *word, uint64_t address
     return true;
 }
 
-/* Writes what stands after the head word; false when there is no memory for it. */
-static inline bool put_long(uint32_t *word, uint64_t address, uint64_t size_bytes)
+/* Writes what stands after the head word and returns the size code; 0 when there is no memory for
+ * it. A long block's stamp goes first, and of a short one to where the next word goes then. */
+static inline uint32_t put_size(uint32_t *word, uint64_t address, uint64_t size_bytes)
 {
+    uint32_t stamp = live_now;
+    uint32_t is_long = -(uint32_t)(size_bytes > SHORT_MAX_BYTES); /* all ones or zero */
     if (unlikely(size_bytes >= LIVE_SIZE_LARGE))
-        return put_large(word, address, size_bytes);
+        return put_large(word, address, size_bytes) ? LIVE_LONG : 0;
     uint32_t *next = slot_after(word, address, 1);
-    uint32_t *last = slot_after(word, address, 2);
+    uint32_t *last = slot_after(word, address, 1 - is_long);
     if (unlikely(!next || !last))
-        return false;
-    store(next, (uint32_t)size_bytes << 1);
-    store(last, live_now << 1);
-    return true;
-}
-
-static inline bool put_short(uint32_t *word, uint64_t address, uint64_t size_bytes)
-{
-    uint32_t *next = slot_after(word, address, 1);
-    if (unlikely(!next))
-        return false;
-    store(next, live_now << 6 | (uint32_t)(size_bytes - 1) << 1);
-    return true;
+        return 0;
+    store(last, stamp << 1);
+    store(next, ((uint32_t)size_bytes << 1 & is_long) |
+                    ((stamp << 6 | ((uint32_t)size_bytes - 1) << 1) & ~is_long));
+    return LIVE_SHORT + ((LIVE_LONG - LIVE_SHORT) & is_long);
 }
 
 struct live_block live_insert(const void *pointer, uint64_t size_bytes, uint32_t counters,
@@ -218,17 +212,9 @@ struct live_block live_insert(const void *pointer, uint64_t size_bytes, uint32_t
         return old;
     if (unlikely(load(word) & HEAD))
         old = take(word, address);
-    uint32_t code = LIVE_LONG;
-    if (size_bytes > SHORT_MAX_BYTES) {
-        if (unlikely(!put_long(word, address, size_bytes)))
-            return old;
-    } else if (size_bytes > direct_max_bytes) {
-        if (unlikely(!put_short(word, address, size_bytes)))
-            return old;
-        code = LIVE_SHORT;
-    } else {
-        code = (uint32_t)size_bytes;
-    }
+    uint32_t code = (uint32_t)size_bytes;
+    if (size_bytes > direct_max_bytes && unlikely(!(code = put_size(word, address, size_bytes))))
+        return old;
     store(word, counters << 6 | code << 1 | HEAD);
     *ret_failed = false;
     return old;

@@ -24,6 +24,8 @@ enum {
 __thread struct thread *thread_self;
 uint64_t *thread_generation;
 
+extern void *__libc_stack_end;
+
 static struct thread *attached;
 static uint32_t attached_count;
 static uint32_t reap_at =
@@ -174,7 +176,13 @@ static uint32_t create_record(uint32_t tid)
 
 /* --- attaching --- */
 
-static struct thread *new_thread(void)
+/* glibc puts a thread's TLS right above its stack. */
+static uint64_t stack_top(uint32_t tid)
+{
+    return tid == trace.header->pid ? (uint64_t)__libc_stack_end + 1 : (uint64_t)&thread_self;
+}
+
+static struct thread *new_thread(uint32_t tid)
 {
     struct thread *thread = spare;
     if (thread) {
@@ -185,7 +193,7 @@ static struct thread *new_thread(void)
             return NULL;
     }
     *thread = (struct thread){0};
-    unwinder_init(&thread->unwinder, options.depth, thread + 1);
+    unwinder_init(&thread->unwinder, options.depth, stack_top(tid), thread + 1);
     return thread;
 }
 
@@ -207,7 +215,7 @@ static void note_shared(void)
 static struct thread *attach(uint32_t tid)
 {
     reap(&thread_self, tid);
-    struct thread *thread = new_thread();
+    struct thread *thread = new_thread(tid);
     if (!thread)
         return NULL;
     thread->tid = tid;

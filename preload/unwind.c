@@ -11,9 +11,15 @@
 
 enum {
     PAGE = 4096,
-    EXTEND_MAX_PAGES = 16384, /* a frame of more than 64 MiB is not believed */
-    GUESS_MAX_BYTES = 1 << 20 /* nor one of more than this without CFI */
+    EXTEND_MAX_PAGES = 16384,  /* a frame of more than 64 MiB is not believed */
+    GUESS_MAX_BYTES = 1 << 20, /* nor one of more than this without CFI */
+    /* An outermost frame this close below the top is on the thread's own stack: no thread's is so
+     * small that another one could lie there. */
+    OWN_STACK_TOP_BYTES = 16384
 };
+
+static const uint64_t held_zero;
+#define held_word ((struct frame_word){(uint64_t)&held_zero, 0})
 
 static struct path_hash hash_seed = {0x8ebc6af09c88c6e3u, 0x589965cc75374cc3u};
 
@@ -89,15 +95,10 @@ static inline bool read_stack(struct unwinder *unwinder, uint64_t address, uint6
     return true;
 }
 
-/* --- one step from a frame to its caller --- */
-
-struct state {
-    uint64_t pc;
-    uint64_t sp;
-    uint64_t fp;
-    uint64_t lr; /* only after a signal frame, and only on CPUs that have it */
-    bool is_exact;
-};
+/* --- one step from a frame to its caller ---
+ *
+ * The walk is at a fresh frame; a step fills in the next one: its state, and the words that led to
+ * it. */
 
 enum step {
     STEP_CALLER,
@@ -106,95 +107,135 @@ enum step {
     STEP_CUT
 };
 
-static enum step step_signal(struct unwinder *unwinder, struct state *state)
+static __attribute__((noinline)) enum step
+step_signal(struct unwinder *unwinder, const struct fresh_frame *from, struct fresh_frame *to)
 {
-    uint64_t context = state->sp + ARCH_UCONTEXT_OFFSET;
-    struct state next = {.is_exact = true};
-    if (!read_stack(unwinder, context + ARCH_SAVED_PC, &next.pc) ||
-        !read_stack(unwinder, context + ARCH_SAVED_SP, &next.sp) ||
-        !read_stack(unwinder, context + ARCH_SAVED_FP, &next.fp) ||
-        !read_stack(unwinder, context + ARCH_SAVED_LR, &next.lr))
+    uint64_t context = from->sp + ARCH_UCONTEXT_OFFSET;
+    *to = (struct fresh_frame){.is_exact = true};
+    if (!read_stack(unwinder, context + ARCH_SAVED_PC, &to->pc) ||
+        !read_stack(unwinder, context + ARCH_SAVED_SP, &to->sp) ||
+        !read_stack(unwinder, context + ARCH_SAVED_FP, &to->fp) ||
+        !read_stack(unwinder, context + ARCH_SAVED_LR, &to->lr))
         return STEP_CUT;
-    *state = next;
-    if (!holds(&unwinder->ranges[0], next.sp)) {
-        if (!is_readable(next.sp))
+    if (!holds(&unwinder->ranges[0], to->sp)) {
+        if (!is_readable(to->sp))
             return STEP_CUT;
-        select_range(unwinder, next.sp);
+        select_range(unwinder, to->sp);
     }
-    return next.pc ? STEP_SIGNAL : STEP_END;
+    return to->pc ? STEP_SIGNAL : STEP_END;
 }
 
-/* What a step read, for the frame it leads to and the one it leaves. */
-struct step_words {
-    struct frame_check ra;
-    uint64_t fp_slot;
-    uint64_t deref_slot;
-    uint64_t deref_value;
-};
-
-static bool find_cfa(struct unwinder *unwinder, const struct state *state, struct rule rule,
-                     struct step_words *words, uint64_t *ret_cfa)
+/* Frames grow towards the root. */
+static inline bool is_rootward(const struct fresh_frame *from, uint64_t cfa)
 {
-    uint64_t base = rule.kind == RULE_SP || rule.kind == RULE_DEREF_SP ? state->sp : state->fp;
-    if (unlikely(rule.kind >= RULE_DEREF_SP)) {
-        words->deref_slot = base + (uint64_t)(rule.ra_offset8 * 8);
-        if (!read_stack(unwinder, words->deref_slot, &words->deref_value))
+    return cfa > from->sp - (from->is_exact ? 1 : 0);
+}
+
+/* Without CFI, a frame that is too large is a stray pointer, and one that is not may still be:
+ * what it points to is asked for, whatever was known before. */
+static bool is_guess_readable(const struct fresh_frame *from, uint64_t cfa)
+{
+    return cfa - from->sp < GUESS_MAX_BYTES && is_readable(cfa - 16) && is_readable(cfa - 8);
+}
+
+static bool find_cfa(struct unwinder *unwinder, const struct fresh_frame *from, struct rule rule,
+                     struct frame_word *deref, uint64_t *ret_cfa)
+{
+    uint64_t base = rule.kind == RULE_SP || rule.kind == RULE_DEREF_SP ? from->sp : from->fp;
+    if (rule.kind >= RULE_DEREF_SP) {
+        deref->slot = base + (uint64_t)(rule.ra_offset8 * 8);
+        if (!read_stack(unwinder, deref->slot, &deref->value))
             return false;
-        base = words->deref_value;
+        base = deref->value;
     }
     *ret_cfa = base + (uint64_t)(rule.cfa_offset8 * 8);
-    /* Frames grow towards the root. Without CFI, a frame that is too large is a stray pointer, and
-     * one that is not may still be: what it points to is asked for, whatever was known before. */
-    if (*ret_cfa <= state->sp - (state->is_exact ? 1 : 0))
-        return false;
-    return !rule.is_guess || (*ret_cfa - state->sp < GUESS_MAX_BYTES &&
-                              is_readable(*ret_cfa - 16) && is_readable(*ret_cfa - 8));
+    return is_rootward(from, *ret_cfa) && (!rule.is_guess || is_guess_readable(from, *ret_cfa));
 }
 
-static inline enum step step(struct unwinder *unwinder, struct state *state, struct rule rule,
-                             struct step_words *words)
+/* Where the return address is; slot 0: it was in a register. */
+static bool find_return(struct unwinder *unwinder, const struct fresh_frame *from, struct rule rule,
+                        uint64_t cfa, struct frame_word *ra)
+{
+    if (ARCH_HAS_LINK_REGISTER && rule.ra_offset8 == RA_IN_REGISTER) {
+        ra->value = from->lr;
+        return from->is_exact;
+    }
+    ra->slot = cfa + (uint64_t)((rule.kind >= RULE_DEREF_SP ? -1 : rule.ra_offset8) * 8);
+    return read_stack(unwinder, ra->slot, &ra->value);
+}
+
+/* Rules of every kind. */
+static __attribute__((noinline)) enum step step_otherwise(struct unwinder *unwinder,
+                                                          const struct fresh_frame *from,
+                                                          struct rule rule, struct fresh_frame *to)
 {
     uint64_t cfa;
-    uint64_t raw_pc;
-    uint64_t fp = state->fp;
-    if (unlikely(rule.kind == RULE_END))
+    if (rule.kind == RULE_END)
         return STEP_END;
-    if (unlikely(rule.kind == RULE_SIGNAL))
-        return step_signal(unwinder, state);
-    if (unlikely(rule.is_guess) && state->fp == 0)
+    if (rule.kind == RULE_SIGNAL)
+        return step_signal(unwinder, from, to);
+    if (rule.is_guess && from->fp == 0)
         return STEP_END; /* the ABI's mark of the outermost frame, as in ld.so's entry code */
-    *words = (struct step_words){0};
-    if (unlikely(rule.kind == RULE_UNKNOWN) || !find_cfa(unwinder, state, rule, words, &cfa))
+    *to = (struct fresh_frame){.fp = from->fp};
+    if (rule.kind == RULE_UNKNOWN || !find_cfa(unwinder, from, rule, &to->deref, &cfa))
         return STEP_CUT;
     if (rule.fp_kind != FP_SAME) {
-        words->fp_slot =
-            (rule.fp_kind == FP_AT_CFA ? cfa : state->fp) + (uint64_t)(rule.fp_offset8 * 8);
-        if (unlikely(!read_stack(unwinder, words->fp_slot, &fp)))
+        to->fp_slot =
+            (rule.fp_kind == FP_AT_CFA ? cfa : from->fp) + (uint64_t)(rule.fp_offset8 * 8);
+        if (!read_stack(unwinder, to->fp_slot, &to->fp))
             return STEP_CUT;
     }
-    if (ARCH_HAS_LINK_REGISTER && rule.ra_offset8 == RA_IN_REGISTER) {
-        if (!state->is_exact)
-            return STEP_CUT;
-        raw_pc = state->lr;
-    } else {
-        words->ra.slot = cfa + (uint64_t)((rule.kind >= RULE_DEREF_SP ? -1 : rule.ra_offset8) * 8);
-        if (unlikely(!read_stack(unwinder, words->ra.slot, &raw_pc)))
+    if (!find_return(unwinder, from, rule, cfa, &to->ra))
+        return STEP_CUT;
+    to->sp = cfa;
+    to->pc = arch_strip_pc(to->ra.value);
+    return to->pc ? STEP_CALLER : STEP_END;
+}
+
+/* A rule of the usual kind: the CFA by a register, the rest by the CFA. */
+static inline bool is_plain(struct rule rule)
+{
+    return (rule.kind == RULE_SP || rule.kind == RULE_FP) && rule.fp_kind <= FP_AT_CFA &&
+           !rule.is_guess && (!ARCH_HAS_LINK_REGISTER || rule.ra_offset8 != RA_IN_REGISTER);
+}
+
+static inline enum step step_plain(struct unwinder *unwinder, const struct fresh_frame *from,
+                                   struct rule rule, struct fresh_frame *to)
+{
+    uint64_t cfa = (rule.kind == RULE_SP ? from->sp : from->fp) + (uint64_t)(rule.cfa_offset8 * 8);
+    uint64_t fp = from->fp;
+    uint64_t fp_slot = 0;
+    uint64_t raw_pc;
+    if (unlikely(!is_rootward(from, cfa)))
+        return STEP_CUT;
+    if (rule.fp_kind == FP_AT_CFA) {
+        fp_slot = cfa + (uint64_t)(rule.fp_offset8 * 8);
+        if (unlikely(!read_stack(unwinder, fp_slot, &fp)))
             return STEP_CUT;
     }
-    words->ra.value = raw_pc;
-    *state = (struct state){.pc = arch_strip_pc(raw_pc), .sp = cfa, .fp = fp};
-    return likely(state->pc != 0) ? STEP_CALLER : STEP_END;
+    uint64_t ra_slot = cfa + (uint64_t)(rule.ra_offset8 * 8);
+    if (unlikely(!read_stack(unwinder, ra_slot, &raw_pc)))
+        return STEP_CUT;
+    to->pc = arch_strip_pc(raw_pc);
+    to->sp = cfa;
+    to->fp = fp;
+    to->fp_slot = fp_slot;
+    to->ra.slot = ra_slot;
+    to->ra.value = raw_pc;
+    to->deref.slot = 0;
+    to->is_exact = false;
+    return likely(to->pc != 0) ? STEP_CALLER : STEP_END;
 }
 
 /* --- the remembered stack --- */
 
-static inline bool is_same_frame(const struct frame_detail *frame, const struct state *state)
+static inline bool is_same_frame(const struct frame_detail *frame, const struct fresh_frame *at)
 {
-    return frame->sp == state->sp && frame->pc == state->pc && !state->is_exact &&
-           (!frame->is_fp_live || frame->fp == state->fp);
+    return frame->sp == at->sp && frame->pc == at->pc && !at->is_exact &&
+           (!frame->is_fp_live || frame->fp == at->fp);
 }
 
-static struct path_hash hash_step(struct path_hash hash, uint64_t pc)
+static inline struct path_hash hash_step(struct path_hash hash, uint64_t pc)
 {
     __uint128_t a = (__uint128_t)(hash.a ^ pc) * 0xa0761d6478bd642fu;
     __uint128_t b = (__uint128_t)(hash.b + pc) * 0xe7037ed1a0b428dbu;
@@ -202,94 +243,109 @@ static struct path_hash hash_step(struct path_hash hash, uint64_t pc)
                               (uint64_t)b ^ (uint64_t)(b >> 64) ^ hash.a};
 }
 
-/* Appends frame `frame` as number i (root is 0), with what depends on the frames rootward. */
-static inline void remember(struct unwinder *unwinder, uint32_t i, const struct frame_detail *fresh,
-                            const struct frame_check *fresh_check)
+/* Remembers the words that led to a frame: the return address; the word that gave a live fp (if fp
+ * stayed in the register, it is checked where it came from); the word that gave the CFA. Compared
+ * from the last to the first. */
+static inline void remember_words(struct unwinder *unwinder, const struct fresh_frame *fresh,
+                                  bool is_fp_live)
 {
-    struct frame_detail *frame = &unwinder->frames[i];
-    *frame = *fresh;
-    frame->node = 0;
-    struct path_hash before =
-        i ? frame[-1].hash
-          : (struct path_hash){hash_seed.a + unwinder->root, hash_seed.b ^ unwinder->root};
-    frame->hash = hash_step(before, frame->pc + ((uint64_t)frame->is_exact << 63));
-    frame->is_fp_live = frame->uses_fp || (frame->keeps_fp && i && frame[-1].is_fp_live);
-    unwinder->checks[i] = *fresh_check;
-    /* Besides the return address: the words that gave a live fp, or the CFA. If fp stayed in the
-     * register, it is checked where it came from. */
-    frame->checks_fp = frame->is_fp_live && frame->fp_slot;
-    frame->checks_deref = frame->deref_slot != 0;
-    if (frame->checks_fp || frame->checks_deref)
-        unwinder->extras[unwinder->extra_count++] = i;
+    struct frame_word *words = unwinder->words + unwinder->word_count;
+    struct frame_word *next = words + 1;
+    words[0] = fresh->ra;
+    if (is_fp_live && fresh->fp_slot)
+        *next++ = (struct frame_word){fresh->fp_slot, fresh->fp};
+    if (unlikely(fresh->deref.slot))
+        *next++ = fresh->deref;
+    unwinder->word_count += (uint32_t)(next - words);
 }
 
-/* The frames 0..kept-1 stay; the fresh ones follow, innermost last. */
-static void take_over(struct unwinder *unwinder, uint32_t kept)
+/* The frames 0..kept-1 stay, and fresh[count] has led to the last of them; the fresh ones before
+ * that follow, innermost last. */
+static void take_over(struct unwinder *unwinder, uint32_t kept, uint32_t count)
 {
-    uint32_t i = kept;
+    struct frame_detail *frame = unwinder->frames + kept;
+    struct path_hash hash = {hash_seed.a + unwinder->root, hash_seed.b ^ unwinder->root};
+    bool is_fp_live = false;
     unwinder->met = (int64_t)kept - 1;
-    while (unwinder->extra_count && unwinder->extras[unwinder->extra_count - 1] >= kept)
-        unwinder->extra_count--;
-    for (uint32_t k = unwinder->fresh_count; k > 0; k--, i++)
-        remember(unwinder, i, &unwinder->fresh[k - 1], &unwinder->fresh_checks[k - 1]);
-    unwinder->count = i;
-    const struct frame_detail *leaf = &unwinder->frames[i - 1];
-    unwinder->leaf = (struct frame_start){unwinder->is_reusable ? leaf->pc : 0, leaf->sp, leaf->fp};
-    unwinder->leaf_fp_mask = leaf->is_fp_live ? ~(uint64_t)0 : 0;
+    unwinder->word_count = 0;
+    if (kept) {
+        unwinder->word_count = frame[-1].words_begin;
+        hash = frame[-1].hash;
+        is_fp_live = frame[-1].is_fp_live;
+        if (count) {
+            frame[-1].fp_slot = unwinder->fresh[count].fp_slot;
+            frame[-1].is_dereferenced = unwinder->fresh[count].deref.slot != 0;
+            remember_words(unwinder, &unwinder->fresh[count], is_fp_live);
+        }
+    }
+    for (uint32_t k = count; k > 0; k--, frame++) {
+        const struct fresh_frame *fresh = &unwinder->fresh[k - 1];
+        hash = hash_step(hash, fresh->pc + ((uint64_t)fresh->is_exact << 63));
+        is_fp_live = fresh->uses_fp || (fresh->keeps_fp && is_fp_live);
+        frame->pc = fresh->pc;
+        frame->sp = fresh->sp;
+        frame->fp = fresh->fp;
+        frame->fp_slot = fresh->fp_slot;
+        frame->hash = hash;
+        frame->node = 0;
+        frame->words_begin = unwinder->word_count;
+        frame->is_exact = fresh->is_exact;
+        frame->is_fp_live = is_fp_live;
+        frame->uses_fp = fresh->uses_fp;
+        frame->keeps_fp = fresh->keeps_fp;
+        frame->is_dereferenced = fresh->deref.slot != 0;
+        if (k > 1)
+            remember_words(unwinder, fresh, is_fp_live);
+    }
+    unwinder->count = kept + count;
+    frame--;
+    unwinder->leaf =
+        (struct frame_start){unwinder->is_reusable ? frame->pc : 0, frame->sp, frame->fp};
+    unwinder->leaf_fp_mask = frame->is_fp_live ? ~(uint64_t)0 : 0;
+    unwinder->is_fixed_stack = unwinder->stack_top - unwinder->frames[0].sp < OWN_STACK_TOP_BYTES;
 }
 
 /* --- the walk --- */
 
 struct walk {
-    struct state state;
-    struct step_words words; /* that led to state; empty at the leaf */
-    int64_t candidate;       /* remembered frames above this one are popped */
+    uint32_t count;    /* fresh frames passed; the walk is at fresh[count] */
+    int64_t candidate; /* remembered frames above this one are popped */
     bool is_reusable;
 };
 
-static inline void push_frame(struct unwinder *unwinder, const struct walk *walk, struct rule rule)
+/* The frame rootward of whose words all hold that were compared before words[0..left-1]. */
+static uint32_t frame_of_word(const struct unwinder *unwinder, uint32_t from, uint32_t left)
 {
-    uint32_t k = unwinder->fresh_count++;
-    unwinder->fresh[k] = (struct frame_detail){
-        .pc = walk->state.pc,
-        .sp = walk->state.sp,
-        .fp = walk->state.fp,
-        .fp_slot = walk->words.fp_slot,
-        .deref_slot = walk->words.deref_slot,
-        .deref_value = walk->words.deref_value,
-        .is_exact = walk->state.is_exact,
-        .uses_fp = rule.kind == RULE_FP || rule.kind == RULE_DEREF_FP || rule.fp_kind == FP_AT_FP,
-        .keeps_fp = rule.fp_kind == FP_SAME && rule.kind >= RULE_SP && rule.kind <= RULE_DEREF_FP,
-    };
-    unwinder->fresh_checks[k] = walk->words.ra;
+    while (left && unwinder->frames[from - 1].words_begin >= left)
+        from--;
+    return left ? from : 0;
 }
 
-/* Pushes the verified remembered frames `through` .. `above` + 1 as if they had been walked, and
+/* Passes the verified remembered frames `through` .. `above` + 1 as if they had been walked, and
  * leaves the walk at frame `above`. A frame pointer that was not live may have changed unnoticed;
  * now that the rootward frames are other ones it may matter, so it is read again.
  * Stops at the depth limit. */
-static void replay(struct unwinder *unwinder, struct walk *walk, uint32_t through, int64_t above)
+static __attribute__((noinline)) void replay(struct unwinder *unwinder, struct walk *walk,
+                                             uint32_t through, int64_t above)
 {
-    for (int64_t i = through; i > above && unwinder->fresh_count < unwinder->limit; i--) {
+    for (int64_t i = through; i > above && walk->count < unwinder->limit; i--) {
         const struct frame_detail *frame = &unwinder->frames[i];
-        uint32_t k = unwinder->fresh_count++;
-        unwinder->fresh[k] = *frame;
-        unwinder->fresh[k].fp = walk->state.fp;
-        unwinder->fresh[k].fp_slot = walk->words.fp_slot;
-        unwinder->fresh[k].deref_slot = walk->words.deref_slot;
-        unwinder->fresh[k].deref_value = walk->words.deref_value;
-        unwinder->fresh_checks[k] = walk->words.ra;
+        struct fresh_frame *at = &unwinder->fresh[walk->count++];
+        at->is_exact = frame->is_exact;
+        at->uses_fp = frame->uses_fp;
+        at->keeps_fp = frame->keeps_fp;
         if (i == 0)
             return;
-        frame--;
-        walk->words = (struct step_words){.ra = unwinder->checks[i - 1],
-                                          .fp_slot = frame->fp_slot,
-                                          .deref_slot = frame->deref_slot,
-                                          .deref_value = frame->deref_value};
-        walk->state.pc = frame->pc;
-        walk->state.sp = frame->sp;
-        if (frame->fp_slot)
-            walk->state.fp = *(const uint64_t *)frame->fp_slot;
+        const struct frame_word *words = unwinder->words + frame[-1].words_begin;
+        at[1] = (struct fresh_frame){.pc = frame[-1].pc,
+                                     .sp = frame[-1].sp,
+                                     .fp = at->fp,
+                                     .fp_slot = frame[-1].fp_slot,
+                                     .ra = words[0]};
+        if (at[1].fp_slot)
+            at[1].fp = *(const uint64_t *)at[1].fp_slot;
+        if (frame[-1].is_dereferenced)
+            at[1].deref = unwinder->words[frame->words_begin - 1];
     }
 }
 
@@ -304,8 +360,9 @@ static bool is_return_address(uint64_t address)
  * its own return address lies somewhere between sp and fp. So if nothing there can be one, fp
  * is its own. Where generated code is (in no file) the words cannot be judged: there the guess
  * stands if it leads to code, and is counted as one. */
-static __attribute__((noinline)) bool
-is_believable(struct unwinder *unwinder, const struct state *from, const struct state *to)
+static __attribute__((noinline)) bool is_believable(struct unwinder *unwinder,
+                                                    const struct fresh_frame *from,
+                                                    const struct fresh_frame *to)
 {
     enum {
         SCAN_MAX_BYTES = 16384
@@ -327,56 +384,57 @@ is_believable(struct unwinder *unwinder, const struct state *from, const struct 
     return true;
 }
 
+/* What is left when the rule was not a plain one. */
+static __attribute__((noinline)) enum step walk_on_otherwise(struct unwinder *unwinder,
+                                                             struct walk *walk, struct rule rule)
+{
+    const struct fresh_frame *from = &unwinder->fresh[walk->count];
+    enum step how = step_otherwise(unwinder, from, rule, &unwinder->fresh[walk->count + 1]);
+    /* Words that were found by a guess are not looked at again without asking. */
+    walk->is_reusable &= !rule.is_guess || from->fp == 0;
+    if (how == STEP_CALLER && rule.is_guess && !is_believable(unwinder, from, from + 1))
+        return STEP_CUT;
+    if (how == STEP_SIGNAL) {
+        walk->candidate = -1;
+        walk->is_reusable = false;
+    }
+    return how;
+}
+
 /* Walks one frame on; false when the walk has ended, and then root says how. */
 static inline bool walk_on(struct unwinder *unwinder, struct walk *walk)
 {
-    const struct state from = walk->state;
-    struct rule rule = rules_find(from.pc - !from.is_exact);
-    push_frame(unwinder, walk, rule);
-    /* Words that were found by a guess are not looked at again without asking. */
-    walk->is_reusable &= !rule.is_guess || from.fp == 0;
-    switch (step(unwinder, &walk->state, rule, &walk->words)) {
-    case STEP_CALLER:
-        if (likely(!rule.is_guess) || is_believable(unwinder, &from, &walk->state))
-            return true;
-        unwinder->root = ROOT_CUT;
-        return false;
-    case STEP_SIGNAL:
-        walk->words = (struct step_words){0};
-        walk->candidate = -1;
-        walk->is_reusable = false;
+    struct fresh_frame *from = &unwinder->fresh[walk->count];
+    struct rule rule = rules_find(from->pc - !from->is_exact);
+    from->uses_fp = rule.kind == RULE_FP || rule.kind == RULE_DEREF_FP || rule.fp_kind == FP_AT_FP;
+    from->keeps_fp = rule.fp_kind == FP_SAME && rule.kind >= RULE_SP && rule.kind <= RULE_DEREF_FP;
+    enum step how = likely(is_plain(rule)) ? step_plain(unwinder, from, rule, from + 1)
+                                           : walk_on_otherwise(unwinder, walk, rule);
+    walk->count++;
+    if (likely(how <= STEP_SIGNAL))
         return true;
-    case STEP_END:
-        unwinder->root = ROOT_COMPLETE;
-        return false;
-    default:
-        unwinder->root = ROOT_CUT;
-        return false;
-    }
+    unwinder->root = how == STEP_END ? ROOT_COMPLETE : ROOT_CUT;
+    return false;
 }
 
-static inline void pop_candidates(const struct unwinder *unwinder, struct walk *walk)
-{
-    while (walk->candidate >= 0 && unwinder->frames[walk->candidate].sp < walk->state.sp)
-        walk->candidate--;
-}
-
-static void end_too_deep(struct unwinder *unwinder)
+static void end_too_deep(struct unwinder *unwinder, uint32_t count)
 {
     unwinder->root = ROOT_TOO_DEEP;
     unwinder->is_reusable = false;
-    take_over(unwinder, 0);
+    take_over(unwinder, 0, count);
 }
 
 /* The walk has met the remembered stack at walk->candidate. True: all the rest of it holds. */
 static inline bool meet(struct unwinder *unwinder, struct walk *walk)
 {
     uint32_t met = (uint32_t)walk->candidate;
-    uint32_t outermost = unwinder_verify(unwinder, met);
-    if (likely(outermost == 0) && met + 1 + unwinder->fresh_count <= unwinder->limit) {
-        take_over(unwinder, met + 1);
+    uint32_t left = unwinder_compare(unwinder->words, unwinder->frames[met].words_begin,
+                                     unwinder->is_fixed_stack);
+    if (likely(left == 0) && met + 1 + walk->count <= unwinder->limit) {
+        take_over(unwinder, met + 1, walk->count);
         return true;
     }
+    uint32_t outermost = frame_of_word(unwinder, met, left);
     replay(unwinder, walk, met, outermost ? (int64_t)outermost : -1);
     walk->candidate = (int64_t)outermost - 1;
     return false;
@@ -384,31 +442,32 @@ static inline bool meet(struct unwinder *unwinder, struct walk *walk)
 
 static void walk_stack(struct unwinder *unwinder, struct walk *walk)
 {
-    unwinder->fresh_count = 0;
-    unwinder->has_guess = false;
     for (;;) {
-        pop_candidates(unwinder, walk);
-        if (walk->candidate >= 0 &&
-            is_same_frame(&unwinder->frames[walk->candidate], &walk->state) && meet(unwinder, walk))
+        const struct fresh_frame *at = &unwinder->fresh[walk->count];
+        while (walk->candidate >= 0 && unwinder->frames[walk->candidate].sp < at->sp)
+            walk->candidate--;
+        if (walk->candidate >= 0 && is_same_frame(&unwinder->frames[walk->candidate], at) &&
+            meet(unwinder, walk))
             return;
-        if (unlikely(unwinder->fresh_count == unwinder->limit)) {
-            end_too_deep(unwinder);
+        if (unlikely(walk->count == unwinder->limit)) {
+            end_too_deep(unwinder, walk->count);
             return;
         }
         if (!walk_on(unwinder, walk))
             break;
     }
     unwinder->is_reusable = walk->is_reusable;
-    take_over(unwinder, 0);
+    take_over(unwinder, 0, walk->count);
 }
 
-void unwinder_walk(struct unwinder *unwinder, struct frame_start start)
+void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp)
 {
-    if (unlikely(!holds(&unwinder->ranges[0], start.sp - 8)))
-        select_range(unwinder, start.sp - 8);
-    struct walk walk = {.state = {.pc = start.pc, .sp = start.sp, .fp = start.fp},
-                        .candidate = unwinder->is_reusable ? (int64_t)unwinder->count - 1 : -1,
+    if (unlikely(!holds(&unwinder->ranges[0], sp - 8)))
+        select_range(unwinder, sp - 8);
+    struct walk walk = {.candidate = unwinder->is_reusable ? (int64_t)unwinder->count - 1 : -1,
                         .is_reusable = true};
+    unwinder->fresh[0] = (struct fresh_frame){.pc = pc, .sp = sp, .fp = fp};
+    unwinder->has_guess = false;
     unwinder->walks++;
     walk_stack(unwinder, &walk);
 }
@@ -432,84 +491,75 @@ static inline bool is_met_frame(const struct leaf_memo *memo, const struct frame
            (!memo->is_met_fp_live || frame->fp == memo->met_fp);
 }
 
-uint32_t unwinder_recall(const struct unwinder *unwinder, struct frame_start start)
+uint32_t unwinder_recall(const struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp)
 {
     if (!unwinder->memos || !unwinder->is_reusable)
         return 0;
-    const struct leaf_memo *memo = memo_of(unwinder, start.pc, start.sp);
-    if (memo->start.pc != start.pc || memo->start.sp != start.sp ||
-        ((memo->start.fp ^ start.fp) & memo->fp_mask) != 0 || memo->met >= unwinder->count ||
-        !is_met_frame(memo, &unwinder->frames[memo->met]))
+    const struct leaf_memo *memo = memo_of(unwinder, pc, sp);
+    if (memo->start.pc != pc || memo->start.sp != sp ||
+        ((memo->start.fp ^ fp) & memo->fp_mask) != 0 || memo->met >= unwinder->count)
         return 0;
-    for (uint32_t i = 0; i < memo->word_count; i++)
-        if (*(const uint64_t *)memo->words[i].slot != memo->words[i].value)
-            return 0;
-    return unwinder_verify(unwinder, memo->met) == 0 ? memo->call_site : 0;
+    const struct frame_detail *met = &unwinder->frames[memo->met];
+    if (!is_met_frame(memo, met) ||
+        unwinder_compare(memo->words, memo->word_count, memo->is_fixed_stack) != 0 ||
+        unwinder_compare(unwinder->words, met->words_begin, unwinder->is_fixed_stack) != 0)
+        return 0;
+    return memo->call_site;
 }
 
-/* The words through which frame i was reached from the one leafward of it. */
-static bool add_words(struct leaf_memo *memo, const struct unwinder *unwinder, uint32_t i)
+void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site)
 {
-    const struct frame_check *check = &unwinder->checks[i];
-    const struct frame_detail *frame = &unwinder->frames[i];
-    if (memo->word_count + 3 > MEMO_WORDS_MAX)
-        return false;
-    memo->words[memo->word_count++] = *check;
-    if (frame->checks_deref)
-        memo->words[memo->word_count++] =
-            (struct frame_check){frame->deref_slot, frame->deref_value};
-    if (frame->checks_fp)
-        memo->words[memo->word_count++] = (struct frame_check){frame->fp_slot, frame->fp};
-    return true;
-}
-
-void unwinder_memorize(struct unwinder *unwinder, struct frame_start start, uint32_t call_site)
-{
-    if (unwinder->met < 0 || !unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS ||
-        unwinder->count - (uint32_t)unwinder->met > MEMO_WORDS_MAX)
+    if (unwinder->met < 0 || !unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS)
+        return;
+    const struct frame_detail *met = &unwinder->frames[unwinder->met];
+    const struct frame_detail *leaf = &unwinder->frames[unwinder->count - 1];
+    uint32_t word_count = unwinder->word_count - met->words_begin;
+    if (word_count > MEMO_WORDS_MAX)
         return;
     if (!unwinder->memos)
         unwinder->memos = arena_alloc(sizeof(struct leaf_memo) << MEMO_BITS);
     if (!unwinder->memos)
         return;
-    struct leaf_memo *memo = memo_of(unwinder, start.pc, start.sp);
-    const struct frame_detail *met = &unwinder->frames[unwinder->met];
-    memo->start.pc = 0; /* nothing, should there be too many words */
-    memo->word_count = 0;
-    memo->met = (uint32_t)unwinder->met;
-    for (uint32_t i = unwinder->count - 1; i > memo->met; i--)
-        if (!add_words(memo, unwinder, i - 1))
-            return;
-    memo->start = start;
+    struct leaf_memo *memo = memo_of(unwinder, leaf->pc, leaf->sp);
+    memo->start = (struct frame_start){leaf->pc, leaf->sp, leaf->fp};
     memo->fp_mask = unwinder->leaf_fp_mask;
+    memo->word_count = word_count;
+    memo->met = (uint32_t)unwinder->met;
     memo->call_site = call_site;
     memo->met_pc = met->pc;
     memo->met_sp = met->sp;
     memo->met_fp = met->fp;
     memo->met_hash = met->hash;
     memo->is_met_fp_live = met->is_fp_live;
+    memo->is_fixed_stack = unwinder->is_fixed_stack;
+    for (int i = 0; i < WORDS_PADDING; i++)
+        memo->padding[i] = held_word;
+    for (uint32_t i = 0; i < word_count; i++)
+        memo->words[i] = unwinder->words[met->words_begin + i];
 }
 
 size_t unwinder_bytes(uint32_t limit)
 {
-    return (2 * sizeof(struct frame_detail) + 2 * sizeof(struct frame_check) + sizeof(uint32_t)) *
-           (limit + 1ul);
+    return (sizeof(struct frame_detail) + sizeof(struct fresh_frame) +
+            FRAME_WORDS_MAX * sizeof(struct frame_word)) *
+               (limit + 1ul) +
+           WORDS_PADDING * sizeof(struct frame_word);
 }
 
-void unwinder_init(struct unwinder *unwinder, uint32_t limit, void *memory)
+void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top, void *memory)
 {
-    *unwinder = (struct unwinder){.limit = limit};
+    *unwinder = (struct unwinder){.limit = limit, .stack_top = stack_top};
     unwinder->frames = memory;
-    unwinder->fresh = unwinder->frames + limit + 1;
-    unwinder->checks = (struct frame_check *)(unwinder->fresh + limit + 1);
-    unwinder->fresh_checks = unwinder->checks + limit + 1;
-    unwinder->extras = (uint32_t *)(unwinder->fresh_checks + limit + 1);
+    unwinder->fresh = (struct fresh_frame *)(unwinder->frames + limit + 1);
+    unwinder->words = (struct frame_word *)(unwinder->fresh + limit + 1);
+    for (int i = 0; i < WORDS_PADDING; i++)
+        *unwinder->words++ = held_word;
 }
 
 void unwinder_forget(struct unwinder *unwinder)
 {
     unwinder->count = 0;
-    unwinder->extra_count = 0;
+    unwinder->word_count = 0;
     unwinder->is_reusable = false;
     unwinder->leaf.pc = 0;
     if (unwinder->memos)

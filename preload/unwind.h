@@ -12,6 +12,8 @@
 #ifndef MEMTRACE_UNWIND_H
 #define MEMTRACE_UNWIND_H
 
+#include "sys.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,34 +39,49 @@ struct path_hash {
 };
 
 /* A word of the stack that must still hold this value for the next frame rootward to be the
- * remembered one: the return address. Few frames have more words to check. */
-struct frame_check {
+ * remembered one: the return address, and with some frames a saved register. */
+struct frame_word {
     uint64_t slot;
     uint64_t value;
 };
 
+/* A frame of the remembered stack. */
 struct frame_detail {
     uint64_t pc;
     uint64_t sp;
     uint64_t fp;
-    uint64_t fp_slot; /* where fp was loaded from; 0: kept in the register since the callee */
-    uint64_t deref_slot;
-    uint64_t deref_value;
+    uint64_t fp_slot;      /* where fp was loaded from; 0: kept in the register since the callee */
     struct path_hash hash; /* of the path from the root to here */
     uint32_t node;         /* call-site node of that path, 0: not looked up yet */
+    uint32_t words_begin;  /* of the words through which this frame was reached from its callee */
     bool is_exact;         /* pc is the instruction itself, not a return address */
     bool is_fp_live;       /* unwinding from here on depends on fp */
     bool uses_fp;          /* the rule here reads fp */
     bool keeps_fp;         /* the rule here leaves fp in the register */
-    bool checks_fp;        /* fp_slot must still hold fp */
-    bool checks_deref;     /* deref_slot must still hold deref_value */
+    bool is_dereferenced;  /* the last of its words gave the CFA */
+};
+
+/* A frame that the walk has come to, with the words that led to it; all 0 at the leaf. */
+struct fresh_frame {
+    uint64_t pc;
+    uint64_t sp;
+    uint64_t fp;
+    uint64_t fp_slot;
+    struct frame_word ra;
+    struct frame_word deref; /* slot 0: none */
+    uint64_t lr;             /* after a signal frame, and only on CPUs that have it */
+    bool is_exact;
+    bool uses_fp;
+    bool keeps_fp;
 };
 
 /* A leaf path seen before: from this state the walk went through these words to frame number met
  * of the remembered stack. If the words and that frame are the same again, so is the call site. */
 enum {
     MEMO_BITS = 8,
-    MEMO_WORDS_MAX = 10
+    MEMO_WORDS_MAX = 12,
+    FRAME_WORDS_MAX = 3,
+    WORDS_PADDING = 3 /* words before the first that always hold */
 };
 
 struct leaf_memo {
@@ -73,12 +90,14 @@ struct leaf_memo {
     uint32_t word_count;
     uint32_t met;
     uint32_t call_site; /* what the caller remembered for this stack; 0: free */
-    uint32_t is_met_fp_live;
+    bool is_met_fp_live;
+    bool is_fixed_stack;
     uint64_t met_pc;
     uint64_t met_sp;
     uint64_t met_fp;
     struct path_hash met_hash;
-    struct frame_check words[MEMO_WORDS_MAX];
+    struct frame_word padding[WORDS_PADDING];
+    struct frame_word words[MEMO_WORDS_MAX];
 };
 
 /* Stack memory that has been found readable. */
@@ -88,9 +107,9 @@ struct stack_range {
 };
 
 struct unwinder {
-    uint32_t limit; /* frames kept at most */
-    uint32_t count; /* frames of the last stack; 0 is the root, count - 1 the leaf */
-    uint32_t fresh_count;
+    uint32_t limit;      /* frames kept at most */
+    uint32_t count;      /* frames of the last stack; 0 is the root, count - 1 the leaf */
+    uint32_t word_count; /* that lead from the leaf to the root */
     enum stack_root root;
     bool has_guess;          /* generated code on the stack was passed by its frame pointer */
     bool is_reusable;        /* the remembered frames may be compared with */
@@ -100,72 +119,61 @@ struct unwinder {
     uint64_t walks;
     struct leaf_memo *memos; /* [1 << MEMO_BITS], NULL until it pays */
     struct stack_range ranges[2];
-    uint32_t extra_count;
-    uint32_t *extras;            /* [limit], ascending: frames with more to check than checks[] */
-    struct frame_check *checks;  /* [limit] */
+    uint64_t stack_top;       /* an address right above the thread's own stack */
+    bool is_fixed_stack;      /* the last stack was all in the thread's own, which stays mapped */
+    struct frame_word *words; /* [FRAME_WORDS_MAX * limit], the root's first */
     struct frame_detail *frames; /* [limit] */
-    struct frame_detail *fresh;  /* [limit + 1], new frames, leaf first */
-    struct frame_check *fresh_checks;
+    struct fresh_frame *fresh;   /* [limit + 1], leaf first */
 };
 
 /* Bytes of memory that unwinder_init needs for its arrays. */
 size_t unwinder_bytes(uint32_t limit);
-void unwinder_init(struct unwinder *unwinder, uint32_t limit, void *memory);
+void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top, void *memory);
 
 /* Forgets the last stack: code was unloaded, or the thread is another one now. */
 void unwinder_forget(struct unwinder *unwinder);
-
-/* Compares the words from frame `from` towards the root and returns the outermost frame that is
- * still the remembered one. In this order, every slot's address is implied by words already
- * verified, so no memory is touched that a walk would not touch. */
-static inline uint32_t unwinder_verify(const struct unwinder *unwinder, uint32_t from);
 
 /* True: the stack is the last one walked, frame by frame. */
 static inline bool unwinder_is_same(const struct unwinder *unwinder, uint64_t pc, uint64_t sp,
                                     uint64_t fp);
 
 /* The call site memorized for this stack, 0 if none. */
-uint32_t unwinder_recall(const struct unwinder *unwinder, struct frame_start start);
+uint32_t unwinder_recall(const struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp);
 
 /* Walks the stack; frames, count and root then describe it, hashes included, and node is 0 for the
  * frames that are new. */
-void unwinder_walk(struct unwinder *unwinder, struct frame_start start);
+void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp);
 
 /* Memorizes the call site of the stack just walked. */
-void unwinder_memorize(struct unwinder *unwinder, struct frame_start start, uint32_t call_site);
+void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site);
 
 /* Sets the seed of the path hashes; once, before the first capture. */
 void unwind_init(uint64_t seed_a, uint64_t seed_b);
 
 /* --- inline, because they are the price of every allocation --- */
 
-static inline bool unwinder_extra_words_hold(const struct frame_detail *frame)
-{
-    if (frame->checks_deref && *(const uint64_t *)frame->deref_slot != frame->deref_value)
-        return false;
-    return !frame->checks_fp || *(const uint64_t *)frame->fp_slot == frame->fp;
-}
+/* Word k of a chunk, 0 if it holds. */
+#define UNWINDER_DIFFERENCE(k) (*(const uint64_t *)word[-(k)].slot ^ word[-(k)].value)
 
-static inline uint32_t unwinder_verify(const struct unwinder *unwinder, uint32_t from)
+/* How many of words[0..count-1], from the first on, are not known to hold: 0 if all do. Compared
+ * from the last to the first: so every slot's address is implied by words already compared, and no
+ * memory is touched that a walk would not touch. A thread's own stack stays mapped: there, whole
+ * chunks are looked at before that is decided. */
+static inline uint32_t unwinder_compare(const struct frame_word *words, uint32_t count,
+                                        bool is_fixed_stack)
 {
-    uint32_t k = unwinder->extra_count;
-    uint32_t i = from;
-    while (k && unwinder->extras[k - 1] >= from)
-        k--;
-    for (;;) {
-        uint32_t next_extra = k ? unwinder->extras[k - 1] : 0;
-        const struct frame_check *end = unwinder->checks + next_extra;
-#pragma GCC unroll 4
-        for (const struct frame_check *check = unwinder->checks + i; check > end; check--)
-            if (*(const uint64_t *)check[-1].slot != check[-1].value)
-                return (uint32_t)(check - unwinder->checks);
-        if (!k)
-            return 0;
-        if (!unwinder_extra_words_hold(&unwinder->frames[next_extra]))
-            return next_extra + 1;
-        i = next_extra;
-        k--;
-    }
+    const struct frame_word *word = words + count;
+    if (likely(is_fixed_stack))
+        while (word > words) {
+            if (UNWINDER_DIFFERENCE(1) | UNWINDER_DIFFERENCE(2) | UNWINDER_DIFFERENCE(3) |
+                UNWINDER_DIFFERENCE(4))
+                break;
+            word -= 4;
+        }
+    for (; word > words; word--)
+        if (UNWINDER_DIFFERENCE(1))
+            return (uint32_t)(word - words);
+    return 0;
 }
 
 static inline bool unwinder_is_same(const struct unwinder *unwinder, uint64_t pc, uint64_t sp,
@@ -173,7 +181,7 @@ static inline bool unwinder_is_same(const struct unwinder *unwinder, uint64_t pc
 {
     return unwinder->leaf.pc == pc && unwinder->leaf.sp == sp &&
            ((unwinder->leaf.fp ^ fp) & unwinder->leaf_fp_mask) == 0 &&
-           unwinder_verify(unwinder, unwinder->count - 1) == 0;
+           unwinder_compare(unwinder->words, unwinder->word_count, unwinder->is_fixed_stack) == 0;
 }
 
 #endif
