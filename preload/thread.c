@@ -185,15 +185,17 @@ static uint64_t stack_top(uint32_t tid)
 static struct thread *new_thread(uint32_t tid)
 {
     struct thread *thread = spare;
+    struct memo_table *memos = NULL;
     if (thread) {
         spare = thread->next;
+        memos = thread->unwinder.memos;
     } else {
         thread = arena_alloc(sizeof *thread + unwinder_bytes(options.depth));
         if (!thread)
             return NULL;
     }
     *thread = (struct thread){0};
-    unwinder_init(&thread->unwinder, options.depth, stack_top(tid), thread + 1);
+    unwinder_init(&thread->unwinder, options.depth, stack_top(tid), memos, thread + 1);
     return thread;
 }
 

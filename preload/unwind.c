@@ -472,15 +472,46 @@ void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t
     walk_stack(unwinder, &walk);
 }
 
-/* --- leaf paths seen before --- */
+/* --- paths seen before --- */
 
 enum {
-    MEMO_AFTER_WALKS = 64 /* short-lived threads do without */
+    MEMO_AFTER_WALKS = 64, /* short-lived threads do without */
+    HINT_CHANGES_MAX = 16
 };
 
-static inline struct leaf_memo *memo_of(const struct unwinder *unwinder, uint64_t pc, uint64_t sp)
+static void reset_memos(struct memo_table *table)
 {
-    return &unwinder->memos[(pc ^ sp << 16) * 0x9e3779b97f4a7c15u >> (64 - MEMO_BITS)];
+    memset(table, 0, sizeof *table);
+    for (int i = 0; i < 1 << MEMO_BITS; i++)
+        table->hints[i].slots[0] = table->hints[i].slots[1] = &held_zero;
+}
+
+static inline uint64_t memo_index(uint64_t key)
+{
+    return key * 0x9e3779b97f4a7c15u >> (64 - MEMO_BITS);
+}
+
+static inline struct memo_hint *hint_of(struct memo_table *table, uint64_t pc, uint64_t sp)
+{
+    return &table->hints[memo_index(pc ^ sp << 16)];
+}
+
+static inline struct leaf_memo *memo_of(struct memo_table *table, const struct memo_hint *hint,
+                                        uint64_t pc, uint64_t sp)
+{
+    uint64_t content = *hint->slots[0] + *hint->slots[1] * 3;
+    return &table->memos[memo_index((pc ^ sp << 16) + content * 0xe7037ed1a0b428dbu)];
+}
+
+/* Paths from the same leaf differ in this word. */
+static void learn_hint(struct memo_hint *hint, uint64_t slot)
+{
+    const uint64_t *word = (const uint64_t *)slot;
+    if (hint->changes == HINT_CHANGES_MAX || word == hint->slots[0] || word == hint->slots[1])
+        return;
+    hint->changes++;
+    hint->slots[1] = hint->slots[0];
+    hint->slots[0] = word;
 }
 
 /* The frame at which the memorized path met the stack that was remembered then. */
@@ -491,51 +522,86 @@ static inline bool is_met_frame(const struct leaf_memo *memo, const struct frame
            (!memo->is_met_fp_live || frame->fp == memo->met_fp);
 }
 
-uint32_t unwinder_recall(const struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp)
+/* The remembered stack leads on from where the memo ends, as it did then. */
+static inline bool is_met(const struct unwinder *unwinder, const struct leaf_memo *memo)
 {
-    if (!unwinder->memos || !unwinder->is_reusable)
-        return 0;
-    const struct leaf_memo *memo = memo_of(unwinder, pc, sp);
-    if (memo->start.pc != pc || memo->start.sp != sp ||
-        ((memo->start.fp ^ fp) & memo->fp_mask) != 0 || memo->met >= unwinder->count)
-        return 0;
+    if (memo->met < 0)
+        return true;
+    if (!unwinder->is_reusable || (uint32_t)memo->met >= unwinder->count)
+        return false;
     const struct frame_detail *met = &unwinder->frames[memo->met];
-    if (!is_met_frame(memo, met) ||
-        unwinder_compare(memo->words, memo->word_count, memo->is_fixed_stack) != 0 ||
-        unwinder_compare(unwinder->words, met->words_begin, unwinder->is_fixed_stack) != 0)
-        return 0;
-    return memo->call_site;
+    return is_met_frame(memo, met) &&
+           unwinder_compare(unwinder->words, met->words_begin, unwinder->is_fixed_stack) == 0;
 }
 
-void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site)
+uint32_t unwinder_recall(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp)
 {
-    if (unwinder->met < 0 || !unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS)
-        return;
-    const struct frame_detail *met = &unwinder->frames[unwinder->met];
+    if (!unwinder->memos)
+        return 0;
+    struct memo_hint *hint = hint_of(unwinder->memos, pc, sp);
+    const struct leaf_memo *memo = memo_of(unwinder->memos, hint, pc, sp);
+    if (memo->start.pc != pc || memo->start.sp != sp ||
+        ((memo->start.fp ^ fp) & memo->fp_mask) != 0)
+        return 0;
+    uint32_t left = unwinder_compare(memo->words, memo->word_count, memo->is_fixed_stack);
+    if (likely(left == 0))
+        return is_met(unwinder, memo) ? memo->call_site : 0;
+    if (memo->is_fixed_stack)
+        learn_hint(hint, memo->words[left - 1].slot);
+    return 0;
+}
+
+/* From which frame on the remembered stack does the rest: -1 if the words are few enough to lead
+ * all the way to the root, which holds whatever is remembered then. */
+static int32_t memo_end(const struct unwinder *unwinder)
+{
+    return unwinder->word_count <= MEMO_WORDS_MAX ? -1 : (int32_t)unwinder->met;
+}
+
+static void fill_memo(struct leaf_memo *memo, const struct unwinder *unwinder, uint32_t words_begin)
+{
     const struct frame_detail *leaf = &unwinder->frames[unwinder->count - 1];
-    uint32_t word_count = unwinder->word_count - met->words_begin;
-    if (word_count > MEMO_WORDS_MAX)
-        return;
-    if (!unwinder->memos)
-        unwinder->memos = arena_alloc(sizeof(struct leaf_memo) << MEMO_BITS);
-    if (!unwinder->memos)
-        return;
-    struct leaf_memo *memo = memo_of(unwinder, leaf->pc, leaf->sp);
     memo->start = (struct frame_start){leaf->pc, leaf->sp, leaf->fp};
     memo->fp_mask = unwinder->leaf_fp_mask;
-    memo->word_count = word_count;
-    memo->met = (uint32_t)unwinder->met;
-    memo->call_site = call_site;
+    memo->is_fixed_stack = unwinder->is_fixed_stack;
+    memo->word_count = unwinder->word_count - words_begin;
+    for (int i = 0; i < WORDS_PADDING; i++)
+        memo->padding[i] = held_word;
+    for (uint32_t i = 0; i < memo->word_count; i++)
+        memo->words[i] = unwinder->words[words_begin + i];
+}
+
+static void fill_met(struct leaf_memo *memo, const struct frame_detail *met)
+{
     memo->met_pc = met->pc;
     memo->met_sp = met->sp;
     memo->met_fp = met->fp;
     memo->met_hash = met->hash;
     memo->is_met_fp_live = met->is_fp_live;
-    memo->is_fixed_stack = unwinder->is_fixed_stack;
-    for (int i = 0; i < WORDS_PADDING; i++)
-        memo->padding[i] = held_word;
-    for (uint32_t i = 0; i < word_count; i++)
-        memo->words[i] = unwinder->words[met->words_begin + i];
+}
+
+void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site)
+{
+    if (!unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS)
+        return;
+    int32_t met = memo_end(unwinder);
+    uint32_t words_begin = met < 0 ? 0 : unwinder->frames[met].words_begin;
+    if (unwinder->word_count - words_begin > MEMO_WORDS_MAX)
+        return;
+    if (!unwinder->memos) {
+        unwinder->memos = arena_alloc(sizeof *unwinder->memos);
+        if (!unwinder->memos)
+            return;
+        reset_memos(unwinder->memos);
+    }
+    const struct frame_start *leaf = &unwinder->leaf;
+    const struct memo_hint *hint = hint_of(unwinder->memos, leaf->pc, leaf->sp);
+    struct leaf_memo *memo = memo_of(unwinder->memos, hint, leaf->pc, leaf->sp);
+    memo->met = met;
+    memo->call_site = call_site;
+    fill_memo(memo, unwinder, words_begin);
+    if (met >= 0)
+        fill_met(memo, &unwinder->frames[met]);
 }
 
 size_t unwinder_bytes(uint32_t limit)
@@ -546,9 +612,12 @@ size_t unwinder_bytes(uint32_t limit)
            WORDS_PADDING * sizeof(struct frame_word);
 }
 
-void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top, void *memory)
+void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top,
+                   struct memo_table *memos, void *memory)
 {
-    *unwinder = (struct unwinder){.limit = limit, .stack_top = stack_top};
+    *unwinder = (struct unwinder){.limit = limit, .stack_top = stack_top, .memos = memos};
+    if (memos)
+        reset_memos(memos);
     unwinder->frames = memory;
     unwinder->fresh = (struct fresh_frame *)(unwinder->frames + limit + 1);
     unwinder->words = (struct frame_word *)(unwinder->fresh + limit + 1);
@@ -563,7 +632,7 @@ void unwinder_forget(struct unwinder *unwinder)
     unwinder->is_reusable = false;
     unwinder->leaf.pc = 0;
     if (unwinder->memos)
-        memset(unwinder->memos, 0, sizeof *unwinder->memos << MEMO_BITS);
+        reset_memos(unwinder->memos);
     unwinder->ranges[0] = unwinder->ranges[1] = (struct stack_range){0};
 }
 

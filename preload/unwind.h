@@ -75,21 +75,22 @@ struct fresh_frame {
     bool keeps_fp;
 };
 
-/* A leaf path seen before: from this state the walk went through these words to frame number met
- * of the remembered stack. If the words and that frame are the same again, so is the call site. */
 enum {
     MEMO_BITS = 8,
-    MEMO_WORDS_MAX = 12,
+    MEMO_WORDS_MAX = 16,
     FRAME_WORDS_MAX = 3,
     WORDS_PADDING = 3 /* words before the first that always hold */
 };
 
+/* A path seen before: from this state the walk went through these words to frame number met of the
+ * remembered stack, or to the root. If the words and that frame are the same again, so is the
+ * call site. */
 struct leaf_memo {
     struct frame_start start;
     uint64_t fp_mask; /* all ones if fp matters, else zero */
     uint32_t word_count;
-    uint32_t met;
     uint32_t call_site; /* what the caller remembered for this stack; 0: free */
+    int32_t met;        /* -1: the words lead to the root */
     bool is_met_fp_live;
     bool is_fixed_stack;
     uint64_t met_pc;
@@ -98,6 +99,18 @@ struct leaf_memo {
     struct path_hash met_hash;
     struct frame_word padding[WORDS_PADDING];
     struct frame_word words[MEMO_WORDS_MAX];
+};
+
+/* Two words of the thread's own stack in which paths from the same leaf have differed. What they
+ * hold helps to choose the memo; it proves nothing. */
+struct memo_hint {
+    const uint64_t *slots[2];
+    uint64_t changes; /* so far; the choice is not changed for ever */
+};
+
+struct memo_table {
+    struct memo_hint hints[1 << MEMO_BITS];
+    struct leaf_memo memos[1 << MEMO_BITS];
 };
 
 /* Stack memory that has been found readable. */
@@ -117,7 +130,7 @@ struct unwinder {
     uint64_t leaf_fp_mask;
     int64_t met; /* the frame at which the last walk met the remembered stack, -1: nowhere */
     uint64_t walks;
-    struct leaf_memo *memos; /* [1 << MEMO_BITS], NULL until it pays */
+    struct memo_table *memos; /* NULL until it pays */
     struct stack_range ranges[2];
     uint64_t stack_top;       /* an address right above the thread's own stack */
     bool is_fixed_stack;      /* the last stack was all in the thread's own, which stays mapped */
@@ -128,7 +141,11 @@ struct unwinder {
 
 /* Bytes of memory that unwinder_init needs for its arrays. */
 size_t unwinder_bytes(uint32_t limit);
-void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top, void *memory);
+
+/* stack_top: an address right above the thread's own stack. memos: NULL, or those of another
+ * unwinder that is not used any more, which go on here. */
+void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top,
+                   struct memo_table *memos, void *memory);
 
 /* Forgets the last stack: code was unloaded, or the thread is another one now. */
 void unwinder_forget(struct unwinder *unwinder);
@@ -138,7 +155,7 @@ static inline bool unwinder_is_same(const struct unwinder *unwinder, uint64_t pc
                                     uint64_t fp);
 
 /* The call site memorized for this stack, 0 if none. */
-uint32_t unwinder_recall(const struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp);
+uint32_t unwinder_recall(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp);
 
 /* Walks the stack; frames, count and root then describe it, hashes included, and node is 0 for the
  * frames that are new. */
