@@ -81,7 +81,7 @@ static void add(uint64_t address, uint64_t rule)
 {
     uint64_t mask = lock_enter(&rules_lock);
     struct table *table = current;
-    if (!table || table->used > (uint64_t)1 << (table->bits - 1)) {
+    if (!table || table->used > (uint64_t)1 << (table->bits - 2)) {
         struct table *larger = grown(table);
         if (larger)
             __atomic_store_n(&current, larger, __ATOMIC_RELEASE);

@@ -192,11 +192,38 @@ static __attribute__((noinline)) enum step step_otherwise(struct unwinder *unwin
     return to->pc ? STEP_CALLER : STEP_END;
 }
 
-/* A rule of the usual kind: the CFA by a register, the rest by the CFA. */
-static inline bool is_plain(struct rule rule)
+/* What the kinds of a rule say about it, so that a walk needs no comparisons. */
+enum rule_trait {
+    TRAIT_PLAIN = 1,    /* of the usual kind: the CFA by a register, the rest by the CFA */
+    TRAIT_USES_FP = 2,  /* reads fp */
+    TRAIT_KEEPS_FP = 4, /* leaves fp in the register */
+    TRAIT_FP_AT_CFA = 8
+};
+
+#define TRAITS_OF_SP(how) [RULE_SP | FP_##how << 3]
+#define TRAITS_OF_FP(how) [RULE_FP | FP_##how << 3]
+#define TRAITS_OF_DEREF_SP(how) [RULE_DEREF_SP | FP_##how << 3]
+#define TRAITS_OF_DEREF_FP(how) [RULE_DEREF_FP | FP_##how << 3]
+
+/* By kind | fp_kind << 3. */
+static const uint8_t rule_traits[32] = {
+    TRAITS_OF_SP(SAME) = TRAIT_PLAIN | TRAIT_KEEPS_FP,
+    TRAITS_OF_SP(AT_CFA) = TRAIT_PLAIN | TRAIT_FP_AT_CFA,
+    TRAITS_OF_SP(AT_FP) = TRAIT_USES_FP,
+    TRAITS_OF_FP(SAME) = TRAIT_PLAIN | TRAIT_USES_FP | TRAIT_KEEPS_FP,
+    TRAITS_OF_FP(AT_CFA) = TRAIT_PLAIN | TRAIT_USES_FP | TRAIT_FP_AT_CFA,
+    TRAITS_OF_FP(AT_FP) = TRAIT_USES_FP,
+    TRAITS_OF_DEREF_SP(SAME) = TRAIT_KEEPS_FP,
+    TRAITS_OF_DEREF_SP(AT_FP) = TRAIT_USES_FP,
+    TRAITS_OF_DEREF_FP(SAME) = TRAIT_USES_FP | TRAIT_KEEPS_FP,
+    TRAITS_OF_DEREF_FP(AT_CFA) = TRAIT_USES_FP,
+    TRAITS_OF_DEREF_FP(AT_FP) = TRAIT_USES_FP,
+};
+
+static inline bool is_plain(struct rule rule, uint8_t traits)
 {
-    return (rule.kind == RULE_SP || rule.kind == RULE_FP) && rule.fp_kind <= FP_AT_CFA &&
-           !rule.is_guess && (!ARCH_HAS_LINK_REGISTER || rule.ra_offset8 != RA_IN_REGISTER);
+    return (traits & TRAIT_PLAIN) && !rule.is_guess &&
+           (!ARCH_HAS_LINK_REGISTER || rule.ra_offset8 != RA_IN_REGISTER);
 }
 
 static inline enum step step_plain(struct unwinder *unwinder, const struct fresh_frame *from,
@@ -281,7 +308,7 @@ static void take_over(struct unwinder *unwinder, uint32_t kept, uint32_t count)
     for (uint32_t k = count; k > 0; k--, frame++) {
         const struct fresh_frame *fresh = &unwinder->fresh[k - 1];
         hash = hash_step(hash, fresh->pc + ((uint64_t)fresh->is_exact << 63));
-        is_fp_live = fresh->uses_fp || (fresh->keeps_fp && is_fp_live);
+        is_fp_live = (fresh->traits & (TRAIT_USES_FP | (is_fp_live ? TRAIT_KEEPS_FP : 0))) != 0;
         frame->pc = fresh->pc;
         frame->sp = fresh->sp;
         frame->fp = fresh->fp;
@@ -291,8 +318,7 @@ static void take_over(struct unwinder *unwinder, uint32_t kept, uint32_t count)
         frame->words_begin = unwinder->word_count;
         frame->is_exact = fresh->is_exact;
         frame->is_fp_live = is_fp_live;
-        frame->uses_fp = fresh->uses_fp;
-        frame->keeps_fp = fresh->keeps_fp;
+        frame->traits = fresh->traits;
         frame->is_dereferenced = fresh->deref.slot != 0;
         if (k > 1)
             remember_words(unwinder, fresh, is_fp_live);
@@ -332,8 +358,7 @@ static __attribute__((noinline)) void replay(struct unwinder *unwinder, struct w
         const struct frame_detail *frame = &unwinder->frames[i];
         struct fresh_frame *at = &unwinder->fresh[walk->count++];
         at->is_exact = frame->is_exact;
-        at->uses_fp = frame->uses_fp;
-        at->keeps_fp = frame->keeps_fp;
+        at->traits = frame->traits;
         if (i == 0)
             return;
         const struct frame_word *words = unwinder->words + frame[-1].words_begin;
@@ -406,10 +431,10 @@ static inline bool walk_on(struct unwinder *unwinder, struct walk *walk)
 {
     struct fresh_frame *from = &unwinder->fresh[walk->count];
     struct rule rule = rules_find(from->pc - !from->is_exact);
-    from->uses_fp = rule.kind == RULE_FP || rule.kind == RULE_DEREF_FP || rule.fp_kind == FP_AT_FP;
-    from->keeps_fp = rule.fp_kind == FP_SAME && rule.kind >= RULE_SP && rule.kind <= RULE_DEREF_FP;
-    enum step how = likely(is_plain(rule)) ? step_plain(unwinder, from, rule, from + 1)
-                                           : walk_on_otherwise(unwinder, walk, rule);
+    uint8_t traits = rule_traits[rule.kind | rule.fp_kind << 3];
+    from->traits = traits;
+    enum step how = likely(is_plain(rule, traits)) ? step_plain(unwinder, from, rule, from + 1)
+                                                   : walk_on_otherwise(unwinder, walk, rule);
     walk->count++;
     if (likely(how <= STEP_SIGNAL))
         return true;
@@ -595,7 +620,11 @@ void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site)
         reset_memos(unwinder->memos);
     }
     const struct frame_start *leaf = &unwinder->leaf;
-    const struct memo_hint *hint = hint_of(unwinder->memos, leaf->pc, leaf->sp);
+    struct memo_hint *hint = hint_of(unwinder->memos, leaf->pc, leaf->sp);
+    if (hint->last_sp != leaf->sp) { /* a memo is for what comes again */
+        hint->last_sp = leaf->sp;
+        return;
+    }
     struct leaf_memo *memo = memo_of(unwinder->memos, hint, leaf->pc, leaf->sp);
     memo->met = met;
     memo->call_site = call_site;

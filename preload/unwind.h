@@ -56,9 +56,8 @@ struct frame_detail {
     uint32_t words_begin;  /* of the words through which this frame was reached from its callee */
     bool is_exact;         /* pc is the instruction itself, not a return address */
     bool is_fp_live;       /* unwinding from here on depends on fp */
-    bool uses_fp;          /* the rule here reads fp */
-    bool keeps_fp;         /* the rule here leaves fp in the register */
     bool is_dereferenced;  /* the last of its words gave the CFA */
+    uint8_t traits;        /* enum rule_trait of the rule here */
 };
 
 /* A frame that the walk has come to, with the words that led to it; all 0 at the leaf. */
@@ -71,8 +70,7 @@ struct fresh_frame {
     struct frame_word deref; /* slot 0: none */
     uint64_t lr;             /* after a signal frame, and only on CPUs that have it */
     bool is_exact;
-    bool uses_fp;
-    bool keeps_fp;
+    uint8_t traits; /* enum rule_trait of the rule here, once it is known */
 };
 
 enum {
@@ -106,6 +104,7 @@ struct leaf_memo {
 struct memo_hint {
     const uint64_t *slots[2];
     uint64_t changes; /* so far; the choice is not changed for ever */
+    uint64_t last_sp; /* of the last path from here that had no memo */
 };
 
 struct memo_table {
