@@ -82,28 +82,6 @@ struct report {
 
 /* --- the command line --- */
 
-static bool parse_group_by(const char *text, enum group_by *ret_group_by)
-{
-    for (int i = 0; i < GROUP_BY_COUNT; i++) {
-        if (strcmp(text, label_group_by((enum group_by)i)) != 0)
-            continue;
-        *ret_group_by = (enum group_by)i;
-        return true;
-    }
-    return false;
-}
-
-static bool parse_measure(const char *text, enum measure *ret_measure)
-{
-    for (int i = 0; i < MEASURE_COUNT_OF; i++) {
-        if (strcmp(text, label_measure((enum measure)i)) != 0)
-            continue;
-        *ret_measure = (enum measure)i;
-        return true;
-    }
-    return false;
-}
-
 static bool take_filter(struct request *request, const char *pattern, bool is_exclusive)
 {
     struct error error;
@@ -138,11 +116,11 @@ static bool take_option(struct request *request, int id, const char *value)
     bool is_ok = true;
     switch (id) {
     case 'g':
-        is_ok = request->has_group_by = parse_group_by(value, &request->query.group_by);
+        is_ok = request->has_group_by = label_to_group_by(value, &request->query.group_by);
         break;
     case 's':
     case OPTION_MEASURE:
-        is_ok = request->has_measure = parse_measure(value, &request->query.measure);
+        is_ok = request->has_measure = label_to_measure(value, &request->query.measure);
         break;
     case 'n':
         is_ok = request->has_limit = text_to_number(value, UINT32_MAX, &request->limit);

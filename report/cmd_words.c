@@ -41,6 +41,8 @@ void command_print_help(FILE *out, const struct command *command)
     if (command->option_count)
         fputs("\nOptions:\n", out);
     options_print(out, command->options, command->option_count);
+    if (command->print_more)
+        command->print_more(out);
 }
 
 int command_flush(int status)

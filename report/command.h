@@ -19,12 +19,14 @@ struct command {
     const char *summary;
     const struct option_row *options;
     size_t option_count;
+    void (*print_more)(FILE *out);     /* help beyond the options; NULL: there is none */
     int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit status */
 };
 
 extern const struct command command_run;
 extern const struct command command_report;
 extern const struct command command_list;
+extern const struct command command_export;
 
 /* "memtrace: SUBJECT: what (offset N)" on stderr; returns STATUS_BAD_INPUT. */
 int command_complain(const char *subject, const struct error *error);

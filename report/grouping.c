@@ -38,7 +38,7 @@ static void group_key(const struct frame *frame, enum group_by group_by, uint64_
     }
 }
 
-static bool group_frames(struct grouping *grouping)
+bool grouping_extend_frames(struct grouping *grouping)
 {
     const struct stacks *stacks = grouping->stacks;
     uint32_t *groups =
@@ -127,7 +127,7 @@ void grouping_begin(struct grouping *grouping, const struct stacks *stacks, enum
 
 bool grouping_extend(struct grouping *grouping)
 {
-    return group_frames(grouping) &&
+    return grouping_extend_frames(grouping) &&
            (grouping->group_by != GROUP_BY_TRACEBACK || group_stacks(grouping));
 }
 

@@ -34,6 +34,8 @@ struct grouping {
 void grouping_begin(struct grouping *grouping, const struct stacks *stacks, enum group_by group_by);
 /* Takes in what the stacks know now. False when out of memory. */
 bool grouping_extend(struct grouping *grouping);
+/* The same, but only frame_groups; by traceback they tell apart what stacks may differ in. */
+bool grouping_extend_frames(struct grouping *grouping);
 void grouping_finish(struct grouping *grouping);
 
 /* Less than this are the numbers of all groups. */

@@ -150,3 +150,25 @@ const char *label_measure(enum measure measure)
                                                         "temporary"};
     return words[measure];
 }
+
+bool label_to_group_by(const char *word, enum group_by *ret_group_by)
+{
+    for (int i = 0; i < GROUP_BY_COUNT; i++) {
+        if (strcmp(word, label_group_by((enum group_by)i)) != 0)
+            continue;
+        *ret_group_by = (enum group_by)i;
+        return true;
+    }
+    return false;
+}
+
+bool label_to_measure(const char *word, enum measure *ret_measure)
+{
+    for (int i = 0; i < MEASURE_COUNT_OF; i++) {
+        if (strcmp(word, label_measure((enum measure)i)) != 0)
+            continue;
+        *ret_measure = (enum measure)i;
+        return true;
+    }
+    return false;
+}

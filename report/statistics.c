@@ -10,8 +10,7 @@
 
 /* --- sites --- */
 
-/* The figures of each node, summed over its threads. */
-static struct figures *sum_sites(const struct trace *trace)
+struct figures *trace_sites(const struct trace *trace)
 {
     struct figures *sites = calloc((size_t)trace->node_count + 1, sizeof *sites);
     for (uint32_t i = 1; sites && i < trace->owner_count; i++) {
@@ -140,7 +139,7 @@ static void add_site(struct gathering *gathering, uint32_t node, const struct fi
 static bool gather(struct gathering *gathering)
 {
     const struct trace *trace = gathering->statistics->stacks->trace;
-    struct figures *sites = sum_sites(trace);
+    struct figures *sites = trace_sites(trace);
     bool is_ok = sites && gathering_init(gathering);
     for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
         add_site(gathering, i, &sites[i]);

@@ -67,6 +67,8 @@ double figures_standard_error(int64_t size_bytes, uint64_t sample_bytes);
 /* The one of the two that sorts first; zero means that there is nothing to show. */
 int64_t figures_rank(const struct figures *figures, enum measure measure);
 
+/* Per node of a trace its figures, summed over threads. To be freed; NULL when out of memory. */
+struct figures *trace_sites(const struct trace *trace);
 /* The sum over all sites of a trace, and how many call sites there are (ret_site_count may be
  * NULL). */
 struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count);

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cmd_export.c -- memtrace export: a trace for the viewers that people already have. */
+#include "command.h"
+#include "export.h"
+#include "find.h"
+#include "label.h"
+#include "moment.h"
+#include "output.h"
+#include "text.h"
+#include "trace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    OPTION_FILTER = OPTION_LONG,
+    OPTION_EXCLUDE,
+    OPTION_ALL_FRAMES,
+    OPTION_SYSTEM,
+};
+
+static const struct option_row rows[] = {
+    {'f', "format", "FORMAT", "one of those below"},
+    {'o', "output", "FILE", "default: stdout, also -; compressed if it ends in .gz or .zst"},
+    {'m', "measure", "MEASURE", "live, peak, total, count, temporary; several: again"},
+    {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
+    {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
+    {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
+    {OPTION_SYSTEM, "system", NULL, "show libc, libstdc++ and allocator wrappers too"},
+    {'h', "help", NULL, "this text"},
+};
+
+struct request {
+    struct filters filters;
+    enum measure measures[MEASURE_COUNT_OF];
+    size_t measure_count;
+    const struct export_format *format;
+    const char *operand; /* the trace, NULL: the newest */
+    const char *output;
+    bool is_system, is_help;
+};
+
+/* --- the command line --- */
+
+static bool take_filter(struct request *request, const char *pattern, bool is_exclusive)
+{
+    struct error error;
+    if (filters_add(&request->filters, pattern, is_exclusive, &error))
+        return true;
+    command_misuse("%s", error.text);
+    return false;
+}
+
+static bool take_measure(struct request *request, const char *value)
+{
+    enum measure measure;
+    if (!label_to_measure(value, &measure)) {
+        command_misuse("no such measure: %s (see memtrace help export)", value);
+        return false;
+    }
+    for (size_t i = 0; i < request->measure_count; i++)
+        if (request->measures[i] == measure)
+            return true;
+    request->measures[request->measure_count++] = measure;
+    return true;
+}
+
+static bool take_format(struct request *request, const char *value)
+{
+    request->format = export_find(value);
+    if (!request->format)
+        command_misuse("no such format: %s (see memtrace help export)", value);
+    return request->format;
+}
+
+static bool take_option(struct request *request, int id, const char *value)
+{
+    switch (id) {
+    case 'f':
+        return take_format(request, value);
+    case 'o':
+        request->output = value;
+        return *value || command_misuse("no name for the output") == STATUS_OK;
+    case 'm':
+        return take_measure(request, value);
+    case OPTION_FILTER:
+    case OPTION_EXCLUDE:
+        return take_filter(request, value, id == OPTION_EXCLUDE);
+    case OPTION_ALL_FRAMES:
+        return request->filters.is_all_frames = true;
+    case OPTION_SYSTEM:
+        return request->is_system = true;
+    default:
+        return request->is_help = true;
+    }
+}
+
+static bool check_request(const struct request *request)
+{
+    if (!request->format)
+        return command_misuse("which --format? (see memtrace help export)") == STATUS_OK;
+    if (request->format->is_binary && strcmp(request->output, "-") == 0 && isatty(STDOUT_FILENO))
+        return command_misuse("%s is not for a terminal: use -o FILE", request->format->name) ==
+               STATUS_OK;
+    return true;
+}
+
+static bool parse(struct request *request, int argc, char **argv)
+{
+    struct options options = {
+        .rows = rows, .count = sizeof rows / sizeof *rows, .complaints = stderr};
+    int id;
+    while ((id = options_next(&options, argc, argv)) != OPTIONS_END)
+        if (id == OPTIONS_BAD || !take_option(request, id, options.value))
+            return false;
+    if (argc - options.next > 1) {
+        command_misuse("one trace at a time: %s", argv[options.next + 1]);
+        return false;
+    }
+    if (options.next < argc)
+        request->operand = argv[options.next];
+    return request->is_help || check_request(request);
+}
+
+static void print_formats(FILE *out)
+{
+    const struct export_format *format;
+    fputs("\nFormats:\n", out);
+    for (size_t i = 0; (format = export_format_at(i)); i++)
+        fprintf(out, "  %-11s %s\n", format->name, format->summary);
+}
+
+/* --- the work --- */
+
+/* A file: that it is there, how large, and what to do with it. */
+static void print_answer(const struct request *request, enum compression compression)
+{
+    struct stat status;
+    if (stat(request->output, &status) != 0 || !S_ISREG(status.st_mode))
+        return;
+    fputs("wrote ", stdout);
+    text_write(stdout, request->output);
+    printf(" (%s)", text_size((double)status.st_size).text);
+    bool is_plain = compression == COMPRESSION_NONE || request->format->is_gzip;
+    if (request->format->next && is_plain) {
+        fputs("     next: ", stdout);
+        const char *place = strstr(request->format->next, "%s");
+        printf("%.*s", (int)(place - request->format->next), request->format->next);
+        text_write(stdout, request->output);
+        fputs(place + 2, stdout);
+    }
+    putchar('\n');
+}
+
+static int write_output(const struct request *request, const struct export *export)
+{
+    struct output output;
+    struct error error;
+    enum compression compression =
+        request->format->is_gzip ? COMPRESSION_GZIP : output_compression(request->output);
+    if (!output_open(&output, request->output, compression, &error))
+        return command_complain(request->output, &error);
+    if (!request->format->write(output.file, export, &error)) {
+        output_abandon(&output);
+        return command_complain(request->output, &error);
+    }
+    if (!output_commit(&output, &error))
+        return command_complain(request->output, &error);
+    if (strcmp(request->output, "-") != 0)
+        print_answer(request, compression);
+    return command_flush(STATUS_OK);
+}
+
+static int export_stacks(const struct request *request, const struct stacks *stacks)
+{
+    struct export export = {
+        .stacks = stacks,
+        .filters = &request->filters,
+        .measure_count = request->measure_count,
+    };
+    memcpy(export.measures, request->measures, sizeof export.measures);
+    return write_output(request, &export);
+}
+
+static bool load(const struct request *request, struct trace *trace, char **ret_path,
+                 struct error *error)
+{
+    struct moment moment;
+    char *operand = NULL;
+    if (!moment_divide(&moment, request->operand, &operand, error))
+        return false;
+    *ret_path = find_trace(operand, error);
+    bool is_ok =
+        *ret_path && trace_open(trace, *ret_path, error) && moment_rewind(&moment, trace, error);
+    moment_finish(&moment);
+    free(operand);
+    return is_ok;
+}
+
+/* Of an earlier moment less is known than of the end. */
+static bool is_known(const struct request *request, const struct trace *trace)
+{
+    for (size_t i = 0; i < request->measure_count; i++)
+        if (!export_knows(trace, request->measures[i]))
+            return command_misuse("--measure=%s is not known of that moment",
+                                  label_measure(request->measures[i])) == STATUS_OK;
+    return true;
+}
+
+static int export_trace(const struct request *request)
+{
+    struct error error;
+    struct trace trace = {0};
+    struct stacks stacks = {0};
+    char *path = NULL;
+    int status = STATUS_USAGE;
+    bool is_loaded = load(request, &trace, &path, &error);
+    bool is_good = !is_loaded || is_known(request, &trace);
+    if (is_loaded && is_good && stacks_init(&stacks, &trace, request->is_system, &error)) {
+        status = export_stacks(request, &stacks);
+    } else if (is_good) {
+        const char *subject = path ? path : request->operand;
+        status = command_complain(subject ? subject : "export", &error);
+    }
+    stacks_finish(&stacks);
+    trace_close(&trace);
+    free(path);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct request request = {.output = "-"};
+    int status = STATUS_USAGE;
+    if (parse(&request, argc, argv)) {
+        if (request.is_help)
+            command_print_help(stdout, &command_export);
+        status = request.is_help ? command_flush(STATUS_OK) : export_trace(&request);
+    }
+    filters_finish(&request.filters);
+    return status;
+}
+
+const struct command command_export = {
+    .name = "export",
+    .operands = "--format=FORMAT [OPTIONS] [TRACE|PID][@MOMENT]",
+    .summary = "A trace for other tools. Without a TRACE: the newest one.",
+    .options = rows,
+    .option_count = sizeof rows / sizeof *rows,
+    .print_more = print_formats,
+    .run = run,
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* export.h -- What is exported of a trace, and the formats it can be exported in.
+ *
+ * A format is one file export_<name>.c with one struct export_format, and a line in export.c's
+ * table. It makes a call tree (call_tree.h) of the grain it wants and writes it; what figures there
+ * are, and what they are called, is in the table of measures here. Writers check nothing they
+ * write: the stream keeps its error, and who opened it looks. */
+#ifndef MEMTRACE_EXPORT_H
+#define MEMTRACE_EXPORT_H
+
+#include "call_tree.h"
+#include "statistics.h"
+
+#include <stdio.h>
+
+struct export
+{
+    const struct stacks *stacks;
+    const struct filters *filters;
+    enum measure measures[MEASURE_COUNT_OF]; /* in the order in which they were asked for */
+    size_t measure_count;                    /* 0: nobody asked, the format chooses */
+    struct statistics_query query;           /* of the formats that are reports */
+};
+
+/* How viewers show a measure. */
+struct export_measure {
+    const char *title; /* "live bytes" */
+    const char *word;  /* "live_bytes" */
+    const char *unit;  /* "bytes" or "allocations" */
+    bool is_in_bytes;
+};
+
+struct export_format {
+    const char *name;
+    const char *summary;
+    const char *next; /* a command to look at it with; %s: the file. NULL: none */
+    bool is_binary;   /* not for a terminal */
+    bool is_gzip;     /* whatever the file is called */
+    bool is_report;   /* takes groupings */
+    bool (*write)(FILE *out, const struct export *export, struct error *error);
+};
+
+const struct export_format *export_find(const char *name);
+/* The i-th format, or NULL. */
+const struct export_format *export_format_at(size_t i);
+
+const struct export_measure *export_measure(enum measure measure);
+/* Of an earlier moment less is known than of the end. */
+bool export_knows(const struct trace *trace, enum measure measure);
+/* A measure for formats that hold but one: what was asked for first, else what is live, or, if
+ * nothing is, what was live at the peak. */
+enum measure export_one_measure(const struct export *export, const struct figures *total);
+/* Those for formats that hold several: what was asked for, else all that is known; returns their
+ * count. */
+size_t export_all_measures(const struct export *export, enum measure measures[MEASURE_COUNT_OF]);
+
+/* The tree of everything that is exported. */
+bool export_tree(const struct export *export, struct call_tree *tree, enum call_grain grain,
+                 struct error *error);
+
+/* Bytes that are not UTF-8 and control characters escaped, to be freed; NULL when out of memory. */
+char *export_escaped(const char *text);
+/* "parse (a.c:10)"; without lines "parse (in a.out)", without names "a.out+0x1136". Nothing is
+ * escaped yet. To be freed; NULL when out of memory. */
+char *export_frame_name(const struct frame *frame);
+
+extern const struct export_format export_folded;
+extern const struct export_format export_pprof;
+
+#endif

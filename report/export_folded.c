@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* export_folded.c -- Folded stacks, for flamegraph.pl: one stack per line, outermost frame first,
+ * frames apart by semicolons, then a space and the number. */
+#include "export.h"
+
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Frames by number of their node: each is named once. */
+struct folding {
+    FILE *out;
+    const struct call_tree *tree;
+    char **names;   /* per frame of the trace, NULL: not named yet */
+    uint32_t *path; /* of the stack at hand */
+};
+
+/* A semicolon would end the frame; it is what stackcollapse makes of one, too. */
+static char *make_name(const struct frame *frame)
+{
+    char *plain = export_frame_name(frame);
+    char *name = plain ? export_escaped(plain) : NULL;
+    for (char *at = name; at && (at = strchr(at, ';'));)
+        *at = ':';
+    free(plain);
+    return name;
+}
+
+static bool write_stack(struct folding *folding, uint32_t node, int64_t value)
+{
+    uint32_t count = call_tree_path(folding->tree, node, folding->path);
+    for (uint32_t i = count; i-- > 0;) {
+        uint32_t frame = folding->tree->nodes[folding->path[i]].frame;
+        char **name = &folding->names[frame];
+        if (!*name)
+            *name = make_name(&folding->tree->stacks->frames[frame]);
+        if (!*name)
+            return false;
+        fputs(*name, folding->out);
+        fputc(i ? ';' : ' ', folding->out);
+    }
+    fprintf(folding->out, "%" PRId64 "\n", value);
+    return true;
+}
+
+static bool write_stacks(struct folding *folding, enum measure measure)
+{
+    const struct call_tree *tree = folding->tree;
+    for (uint32_t i = 0; i < tree->end_count; i++) {
+        int64_t value = figures_rank(&tree->ends[i].figures, measure);
+        if (value > 0 && !write_stack(folding, tree->ends[i].node, value))
+            return false;
+    }
+    return true;
+}
+
+static bool write_folded(FILE *out, const struct export *export, struct error *error)
+{
+    struct call_tree tree;
+    if (!export_tree(export, &tree, GRAIN_LINE, error))
+        return false;
+    uint32_t frame_count = export->stacks->frame_count;
+    struct folding folding = {.out = out, .tree = &tree};
+    folding.names = calloc((size_t)frame_count + 1, sizeof *folding.names);
+    folding.path = malloc(((size_t)tree.depth_max + 1) * sizeof *folding.path);
+    bool is_ok = folding.names && folding.path &&
+                 write_stacks(&folding, export_one_measure(export, &tree.total));
+    for (uint32_t i = 0; folding.names && i < frame_count; i++)
+        free(folding.names[i]);
+    free(folding.names);
+    free(folding.path);
+    call_tree_finish(&tree);
+    return is_ok || error_out_of_memory(error);
+}
+
+const struct export_format export_folded = {
+    .name = "folded",
+    .summary = "folded stacks, for flamegraph.pl and most flame graph viewers",
+    .next = "flamegraph.pl %s > flames.svg",
+    .write = write_folded,
+};

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_export.py -- Every format of memtrace export, in the client it is for, against memtrace report.
+
+What the report says of a trace (its JSON) is the reference: each format has to come to the same
+figures for the same stacks, lines and functions. Where the client is installed, its own figures too."""
+
+import collections
+import gzip
+import json
+import pathlib
+import re
+import shutil
+
+from pprof_file import PprofFile
+from tap import Tap
+from traced import Build, Tracer, execute
+
+FORMATS = ["pprof", "folded"]
+
+# Field names of the report, by measure.
+MEASURES = {"live": "live_bytes", "peak": "peak_live_bytes", "total": "alloc_bytes", "count": "alloc_count",
+            "temporary": "temporary_count"}
+
+HOSTILE_FUNCTION = b"hostile_function$$$$$$$$$$$$$$$$$$$$$$"
+EVIL_FUNCTION = b"e\"v'<i>l;&\n\x1b[2J\xff\xc3\xa4 \\(1)%n,{b}|#_______"
+
+
+def escaped(text):
+    """As text.c shows it."""
+    shown = {10: "\\n", 9: "\\t"}
+    out = []
+    for character in text:
+        code = ord(character)
+        is_control = code < 0x20 or 0x7f <= code <= 0x9f or 0x202a <= code <= 0x202e or code in (0x2028, 0x2029) or \
+            0x2066 <= code <= 0x2069
+        out.append(shown.get(code) or ("".join(f"\\x{byte:02x}" for byte in character.encode()) if is_control else character))
+    return "".join(out)
+
+
+class Reference:
+    """What the report says of a trace."""
+
+    def __init__(self, tool, path, *options):
+        self.tool, self.path, self.options = tool, path, options
+        self.report = self.read("traceback")
+        self.totals = self.report["totals"]
+        # JSON has no bytes that are not UTF-8; the exports show them as \xff.
+        self.stacks = collections.Counter()
+        self.by_stack = {}
+        for item in self.report["statistics"]:
+            stack = tuple(self.frame(frame) for frame in reversed(item["traceback"]))
+            self.by_stack.setdefault(stack, []).append(item)
+
+    def read(self, group, *options):
+        result = execute([str(self.tool), "report", "--json", f"--group-by={group}", *self.options, *options, str(self.path)])
+        if result.status != 0:
+            raise AssertionError(f"report: {result.stderr!r}")
+        return json.loads(result.stdout)
+
+    @staticmethod
+    def frame(frame):
+        """(function, file, line)"""
+        module = pathlib.PurePosixPath(frame.get("module") or "<no module>").name
+        function = frame.get("function") or f"{module}+{frame.get('offset', 0):#x}"
+        return escaped(function).replace("\ufffd", "\\xff"), escaped(frame.get("file", "")), frame.get("line", 0)
+
+    def values(self, measure):
+        """{stack: value}, what is zero left out."""
+        values = {stack: sum(item[MEASURES[measure]] for item in items) for stack, items in self.by_stack.items()}
+        return {stack: value for stack, value in values.items() if value}
+
+    def total(self, measure):
+        return sum(self.values(measure).values())
+
+    def by_frame(self, measure, part, cumulative=False):
+        """{part of the frame: value}; a frame is charged once per stack."""
+        sums = collections.Counter()
+        for stack, value in self.values(measure).items():
+            for key in {part(frame) for frame in (stack if cumulative else stack[-1:])}:
+                sums[key] += value
+        return dict(sums)
+
+
+def function_of(frame):
+    return frame[0]
+
+
+def line_of(frame):
+    return frame[1], frame[2]
+
+
+class Exports:
+    """Exports of one trace."""
+
+    def __init__(self, tap, tracer, name, path, *options):
+        self.tap, self.tracer, self.name, self.path, self.options = tap, tracer, name, path, options
+        self.tool = tracer.build.tool
+        self.reference = Reference(self.tool, path, *options)
+        self.directory = tracer.new_directory()
+
+    def export(self, name, *options):
+        """What memtrace writes to stdout."""
+        result = execute([str(self.tool), "export", f"--format={name}", *self.options, *options, str(self.path)])
+        if result.status != 0 or result.stderr:
+            raise AssertionError(f"export {name} of {self.name}: status {result.status}: {result.stderr!r}")
+        return result.stdout
+
+    def file(self, name, *options, suffix=""):
+        path = self.directory / f"{name}{len(list(self.directory.iterdir()))}{suffix}"
+        path.write_bytes(self.export(name, *options))
+        return path
+
+    def client(self, *argv, stdin=b"", environment=None):
+        result = execute([str(word) for word in argv], environment, stdin=stdin, cwd=self.directory, timeout=300)
+        if result.status != 0:
+            raise AssertionError(f"{argv[0]} of {self.name}: status {result.status}: {result.stderr.decode(errors='replace')}")
+        return result.stdout.decode()
+
+    def equal(self, got, expected, what):
+        if not isinstance(got, dict):
+            return self.tap.equal(got, expected, f"{self.name}: {what}")
+        other = [(key, got.get(key), expected.get(key)) for key in {**got, **expected} if got.get(key) != expected.get(key)]
+        return self.tap.ok(not other, f"{self.name}: {what}", f"{len(other)} differ: " + "\n".join(map(str, other[:20])))
+
+    def has(self, client, what):
+        if shutil.which(client):
+            return True
+        self.tap.skip(f"{self.name}: {what}", f"no {client}")
+        return False
+
+    # ---- folded ----
+
+    def folded_stacks(self, *options):
+        stacks = collections.Counter()
+        for line in self.export("folded", *options).decode().splitlines():
+            stack, value = line.rsplit(" ", 1)
+            stacks[tuple(stack.split(";"))] += int(value)
+        return dict(stacks)
+
+    @staticmethod
+    def folded_frame(frame):
+        function, file, line = frame
+        name = f"{function} ({pathlib.PurePosixPath(file).name}:{line})" if file else None
+        return name and name.replace(";", ":")
+
+    def folded(self):
+        for measure in MEASURES:
+            got = self.folded_stacks(f"--measure={measure}")
+            expected = collections.Counter()
+            for stack, value in self.reference.values(measure).items():
+                expected[tuple(self.folded_frame(frame) for frame in stack)] += value
+            self.equal(self.without_lineless(got), self.without_lineless(expected), f"folded: stacks by {measure}")
+            self.equal(sum(got.values()), self.reference.total(measure), f"folded: the total by {measure}")
+
+    @staticmethod
+    def without_lineless(stacks):
+        """Frames without lines are called after their module, which is not what this is about."""
+        sums = collections.Counter()
+        for stack, value in stacks.items():
+            sums[tuple(name if name and re.search(r":\d+\)$", name) else None for name in stack)] += value
+        return dict(sums)
+
+    def flamegraph(self):
+        script = pathlib.Path("/usr/share/perl5/Devel/NYTProf/flamegraph.pl")
+        if not script.exists():
+            self.tap.skip(f"{self.name}: flamegraph.pl", "not installed")
+            return
+        folded = self.file("folded", "--measure=total")
+        svg = self.client("perl", script, "--countname=bytes", "--minwidth=0", folded)
+        totals = re.findall(r"<title>all \(([\d,]+) bytes, 100%\)</title>", svg)
+        self.equal([int(text.replace(",", "")) for text in totals], [self.reference.total("total")],
+                   "flamegraph.pl: the total")
+        got = {tuple(match) for match in re.findall(r"<title>(\w+) \([^()]*:(\d+)\) \(", svg)}
+        expected = {(function, str(line)) for stack in self.reference.values("total") for function, file, line in stack
+                    if re.fullmatch(r"[a-z_]+", function) and file and "(" not in file}
+        self.equal({item for item in got if item in expected}, expected, "flamegraph.pl: every line is in the picture")
+
+    # ---- pprof ----
+
+    PPROF_TYPES = [("alloc_objects", "count", "alloc_count"), ("alloc_space", "bytes", "alloc_bytes"),
+                   ("inuse_objects", "count", "live_count"), ("inuse_space", "bytes", "live_bytes"),
+                   ("peak_objects", "count", "peak_live_count"), ("peak_space", "bytes", "peak_live_bytes"),
+                   ("temporary_objects", "count", "temporary_count")]
+
+    def pprof(self):
+        profile = PprofFile(self.export("pprof"))
+        self.equal(profile.types, [item[:2] for item in self.PPROF_TYPES[:4]], "pprof: Go's sample types")
+        profile = PprofFile(self.export("pprof", "--measure=peak", "--measure=temporary"))
+        self.equal(profile.types, [item[:2] for item in self.PPROF_TYPES], "pprof: all sample types")
+        self.equal(profile.default_type, "peak_space", "pprof: what was asked for is shown first")
+        for i, (name, _, field) in enumerate(self.PPROF_TYPES):
+            got, expected = collections.Counter(), collections.Counter()
+            for stack, values in profile.samples:
+                got[stack] += values[i]
+            for stack, items in self.reference.by_stack.items():
+                expected[stack] += sum(item[field] for item in items)
+            self.equal(dict(got), dict(expected), f"pprof: {name} of every stack")
+        if profile.samples:
+            self.equal(profile.mapping_names()[0], self.reference.report["executable"], "pprof: the program is the first mapping")
+            self.tap.ok(all(re.fullmatch("([0-9a-f]{2})*", text) for text in profile.build_ids()) and profile.build_ids()[0],
+                        f"{self.name}: pprof: build ids", profile.build_ids())
+
+    def go_table(self, path, *options):
+        """{name: (flat, cumulative)}"""
+        text = self.client("go", "tool", "pprof", "-unit=B", "-nodecount=1000000", "-nodefraction=0", "-edgefraction=0",
+                           *options, path, environment={"HOME": str(self.directory)})
+        rows = re.findall(r"^\s*(-?\d+)B?\s+[-\d.]+%\s+[-\d.]+%\s+(-?\d+)B?\s+[-\d.]+%\s+(\S.*)$", text, flags=re.M)
+        return {self.go_short(re.sub(r" \((partial-)?inline\)$", "", name)): (int(flat), int(cumulative))
+                for flat, cumulative, name in rows}
+
+    @staticmethod
+    def go_short(name):
+        """pprof takes these for template arguments and parameters, and leaves them out."""
+        return re.sub(r"<[^<>]*>|\([^()]*\)", "", name)
+
+    def go(self):
+        if not self.has("go", "go tool pprof"):
+            return
+        path = self.file("pprof", suffix=".pb.gz")
+        for sample_type, measure in (("alloc_space", "total"), ("inuse_space", "live"), ("alloc_objects", "count")):
+            for granularity, part in (("-functions", function_of), ("-lines", lambda frame: (frame[0], *line_of(frame)))):
+                table = self.go_table(path, "-top", granularity, f"-sample_index={sample_type}")
+                for i, is_cumulative in ((0, False), (1, True)):
+                    got = {name: values[i] for name, values in table.items() if values[i]}
+                    expected = {self.go_short(self.go_name(key)): value for key, value in
+                                self.reference.by_frame(measure, part, is_cumulative).items()}
+                    self.equal(got, expected, f"go tool pprof {granularity} {sample_type}: {'cum' if i else 'flat'}")
+
+    @staticmethod
+    def go_name(key):
+        if isinstance(key, str):
+            return key
+        function, file, line = key
+        return f"{function} {file}:{line}" if file else function
+
+    # ---- all ----
+
+    def everything(self):
+        for check in (self.folded, self.flamegraph, self.pprof, self.go):
+            self.tap.run(lambda _, run=check: run(), name=f"{self.name}: {check.__name__}")
+
+
+# ---- traces ----
+
+def hostile_program(build, directory):
+    """viewer_stacks, with a function name that linkers would not let through."""
+    assert len(EVIL_FUNCTION) == len(HOSTILE_FUNCTION), (len(EVIL_FUNCTION), len(HOSTILE_FUNCTION))
+    path = directory / "viewer_stacks"
+    path.write_bytes(pathlib.Path(build.program("viewer_stacks")).read_bytes().replace(HOSTILE_FUNCTION, EVIL_FUNCTION))
+    path.chmod(0o755)
+    return path
+
+
+def check_traces(tap, tracer):
+    build = tracer.build
+    programs = {
+        "viewer_stacks": [hostile_program(build, tracer.new_directory())],
+        "word_count": [build.program("word_count")],
+        "threads": [build.program("threads")],
+        "perl": ["perl", "-e", "my %h = map { $_ => 'x' x $_ } 1..100; print scalar keys %h"],
+        "nothing": [build.program("exits"), "_exit"],
+    }
+    for name, argv in programs.items():
+        if not shutil.which(argv[0]):
+            tap.skip(name, f"no {argv[0]}")
+            continue
+        result = tracer.run(argv, stdin=b"the quick brown fox jumps over the lazy dog the end\n" * 30)
+        path = result.trace.path
+        Exports(tap, tracer, name, path).everything()
+        if name == "perl":
+            Exports(tap, tracer, f"{name} --system", path, "--system").everything()
+        check_output(tap, tracer, name, path)
+
+
+def check_moments(tap, tracer):
+    """Of an earlier moment there is less: what is not known is left out, not zero."""
+    trace = tracer.run([tracer.build.program("viewer_stacks")]).trace.path
+    at_peak = Exports(tap, tracer, "viewer_stacks@peak", f"{trace}@peak")
+    tap.equal(sum(at_peak.folded_stacks().values()), at_peak.reference.total("live"), "at the peak: what was live")
+    profile = PprofFile(at_peak.export("pprof"))
+    tap.equal(profile.types, [("inuse_objects", "count"), ("inuse_space", "bytes")], "at the peak: nothing else is known")
+    for form in FORMATS:
+        result = execute([str(tracer.build.tool), "export", f"--format={form}", "--measure=temporary", f"{trace}@peak"])
+        tap.ok(result.status == 2 and b"not known" in result.stderr and not result.stdout, f"{form}: nor can be asked for", result.stderr)
+
+
+# ---- what holds for all formats ----
+
+def check_output(tap, tracer, name, trace):
+    """The same bytes every time, on stdout and in a file."""
+    directory = tracer.new_directory()
+    for form in FORMATS:
+        runs = [execute([str(tracer.build.tool), "export", f"--format={form}", str(trace)], cwd=directory) for _ in range(2)]
+        tap.equal((runs[0].status, runs[0].stderr), (0, b""), f"{name}: {form}: works")
+        path = directory / f"file.{form}"
+        written = execute([str(tracer.build.tool), "export", "-f", form, "-o", path.name, str(trace)], cwd=directory)
+        tap.ok(runs[0].stdout == runs[1].stdout == path.read_bytes(), f"{name}: {form}: always the same bytes")
+        tap.ok(written.status == 0 and f"wrote {path.name}".encode() in written.stdout, f"{name}: {form}: says what it wrote",
+               written.stdout + written.stderr)
+    tap.equal(sorted(path.name for path in directory.iterdir()), sorted(f"file.{form}" for form in FORMATS),
+              f"{name}: nothing else is left behind")
+
+
+def check_failures(tap, tracer):
+    tool, directory = str(tracer.build.tool), tracer.new_directory()
+    trace = str(tracer.run([tracer.build.program("word_count")], stdin=b"a b c d\n" * 1000).trace.path)
+
+    def refuses(name, status, *arguments, says=b""):
+        result = execute([tool, "export", *map(str, arguments)], cwd=directory)
+        lines = result.stderr.splitlines()
+        tap.ok(result.status == status and len(lines) == 1 and lines[0].startswith(b"memtrace: ") and says in lines[0]
+               and not result.stdout, f"refuses {name}: one line, status {status}",
+               f"{result.status} {result.stdout!r} {result.stderr!r}")
+
+    refuses("an unknown format", 2, "--format=nonsense", trace, says=b"nonsense")
+    refuses("no format", 2, trace, says=b"--format")
+    refuses("an unknown measure", 2, "--format=folded", "--measure=nonsense", trace, says=b"nonsense")
+    refuses("a missing trace", 1, "--format=folded", directory / "missing", says=b"No such file")
+    refuses("two traces", 2, "--format=folded", trace, trace)
+    refuses("too many patterns", 2, "--format=folded", *["--filter=x"] * 65, trace)
+    for form in FORMATS:
+        refuses(f"a full disk ({form})", 1, f"--format={form}", "-o", "/dev/full", trace, says=b"No space left")
+        refuses(f"no such directory ({form})", 1, f"--format={form}", "-o", directory / "missing" / "x", trace, says=b"No such file")
+    kept = directory / "kept"
+    kept.write_text("what was there before")
+    # A file that may not grow is a full disk; SIGXFSZ must not be the end.
+    script = f"ulimit -f 0; trap '' XFSZ; exec {tool} export --format=folded -o {kept} {trace}"
+    result = execute(["/bin/sh", "-c", script], cwd=directory)
+    tap.ok(result.status == 1 and result.stderr.count(b"\n") == 1, "a file that may not grow: one line, status 1", result.stderr)
+    tap.equal((sorted(path.name for path in directory.iterdir()), kept.read_text()), (["kept"], "what was there before"),
+              "what was there before is still there, and nothing else")
+    link = directory / "link"
+    link.symlink_to("kept")
+    execute([tool, "export", "--format=folded", "-o", "link", trace], cwd=directory)
+    tap.ok(link.is_symlink() and b"word_count.c" in kept.read_bytes(), "a link is written through")
+    execute([tool, "export", "--format=folded", "-o", "x.gz", trace], cwd=directory)
+    tap.equal(gzip.decompress((directory / "x.gz").read_bytes()), kept.read_bytes(), "compressed as its name asks for: .gz")
+
+
+def check_filters(tap, tracer):
+    trace = tracer.run([tracer.build.program("viewer_stacks")]).trace.path
+    Exports(tap, tracer, "viewer_stacks, filtered", trace, "--filter=function:recurse").folded()
+    Exports(tap, tracer, "viewer_stacks, without", trace, "--exclude=function:ping", "--all-frames").folded()
+
+
+def check_help(tap, tracer):
+    for arguments in (["help", "export"], ["export", "--help"]):
+        text = execute([str(tracer.build.tool), *arguments]).stdout.decode()
+        tap.equal([form for form in FORMATS if not re.search(rf"^  {form}\s", text, flags=re.M)], [],
+                  f"{' '.join(arguments)}: names every format")
+
+
+def main():
+    with Tap() as tap, Tracer(Build()) as tracer:
+        tap.run(check_help, tracer)
+        tap.run(check_failures, tracer)
+        tap.run(check_filters, tracer)
+        tap.run(check_moments, tracer)
+        tap.run(check_traces, tracer)
+
+
+if __name__ == "__main__":
+    main()
