@@ -31,11 +31,18 @@ static void print_json(const struct trace_list *list)
         json_member_unsigned(&json, "pid", entry->pid);
         json_member_bool(&json, "running", entry->is_running);
         json_member_unsigned(&json, "start_time_ns", entry->start_realtime_ns);
+        if (entry->is_snapshot)
+            json_member_unsigned(&json, "snapshot_time_ns", entry->snapshot_realtime_ns);
         json_member_unsigned(&json, "size_bytes", entry->size_bytes);
         json_close_object(&json);
     }
     json_close_array(&json);
     json_end(&json);
+}
+
+static const char *state(const struct trace_entry *entry)
+{
+    return entry->is_running ? "running" : entry->is_snapshot ? "snapshot" : "";
 }
 
 static void print_text(const struct trace_list *list)
@@ -44,11 +51,12 @@ static void print_text(const struct trace_list *list)
         const struct trace_entry *entry = &list->entries[i];
         char start[32] = "?";
         struct tm local;
-        time_t seconds = (time_t)(entry->start_realtime_ns / 1000000000);
+        uint64_t time_ns =
+            entry->is_snapshot ? entry->snapshot_realtime_ns : entry->start_realtime_ns;
+        time_t seconds = (time_t)(time_ns / 1000000000);
         if (localtime_r(&seconds, &local))
             strftime(start, sizeof start, "%Y-%m-%d %H:%M:%S", &local);
-        printf("%s  %9s  %-7s  ", start, text_size((double)entry->size_bytes).text,
-               entry->is_running ? "running" : "");
+        printf("%s  %9s  %-8s  ", start, text_size((double)entry->size_bytes).text, state(entry));
         text_write(stdout, entry->path);
         fputs("  ", stdout);
         text_write(stdout, entry->program);

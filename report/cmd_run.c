@@ -294,7 +294,7 @@ static size_t count_descendants(const struct harvest *harvest, pid_t pid, uint64
         for (size_t i = 0; is_known && i < harvest->list.count; i++) {
             const struct trace_entry *entry = &harvest->list.entries[i];
             if (is_known[i] || entry->pid == (uint32_t)pid || entry->start_time_ns < since_ns ||
-                !is_descendant(harvest, is_known, pid, entry->parent_pid))
+                entry->is_snapshot || !is_descendant(harvest, is_known, pid, entry->parent_pid))
                 continue;
             is_known[i] = true;
             count++;
@@ -316,7 +316,8 @@ static bool harvest_init(struct harvest *harvest, const struct setting *setting,
     free(directory);
     for (size_t i = 0; is_ok && i < harvest->list.count; i++) {
         const struct trace_entry *entry = &harvest->list.entries[i];
-        if (entry->pid != (uint32_t)child->pid || entry->start_time_ns < since_ns)
+        if (entry->pid != (uint32_t)child->pid || entry->start_time_ns < since_ns ||
+            entry->is_snapshot)
             continue;
         if (!harvest->own || entry->start_time_ns > harvest->own->start_time_ns) {
             harvest->before = harvest->own;

@@ -132,3 +132,13 @@ void completeness_describe_peak(const struct trace *trace, char *buffer, size_t 
         snprintf(buffer, buffer_bytes, "threads ran at once: figures at peak are off by at most %s",
                  text_size((double)trace->header.peak_slack_bytes).text);
 }
+
+void completeness_describe_reading(const struct trace *trace, char *buffer, size_t buffer_bytes)
+{
+    const struct snapshot_moment *moment = &trace->sections.moment;
+    buffer[0] = 0;
+    if (trace->was_running && moment->moved_sites)
+        snprintf(buffer, buffer_bytes,
+                 "%s call sites were at work while they were read: up to %s later than the others",
+                 text_count(moment->moved_sites).text, text_duration(moment->spread_ns).text);
+}

@@ -24,5 +24,7 @@ const char *completeness_state(const struct trace *trace);
 void completeness_describe_end(const struct trace *trace, char *buffer, size_t buffer_bytes);
 /* How exact the figures at peak are; "" if they are exact. */
 void completeness_describe_peak(const struct trace *trace, char *buffer, size_t buffer_bytes);
+/* How much the figures of a running program belong together; "" if all are of one moment. */
+void completeness_describe_reading(const struct trace *trace, char *buffer, size_t buffer_bytes);
 
 #endif

@@ -53,6 +53,8 @@ static bool add_trace(struct trace_list *list, char *path, const struct stat *st
         .pid = trace.header.pid,
         .parent_pid = trace.header.parent_pid,
         .is_running = trace.is_running,
+        .is_snapshot = trace.is_snapshot,
+        .snapshot_realtime_ns = trace.is_snapshot ? trace.sections.moment.realtime_ns : 0,
         .start_realtime_ns = trace.header.start_realtime_ns,
         .start_time_ns = trace.header.start_time_ns,
         .size_bytes = (uint64_t)status->st_size,
@@ -87,6 +89,10 @@ static int newer_first(const void *a, const void *b)
     const struct trace_entry *right = b;
     if (left->start_realtime_ns != right->start_realtime_ns)
         return left->start_realtime_ns < right->start_realtime_ns ? 1 : -1;
+    if (left->is_snapshot != right->is_snapshot)
+        return left->is_snapshot ? 1 : -1;
+    if (left->snapshot_realtime_ns != right->snapshot_realtime_ns)
+        return left->snapshot_realtime_ns < right->snapshot_realtime_ns ? 1 : -1;
     return strcmp(left->path, right->path);
 }
 
@@ -121,10 +127,13 @@ static char *newest_trace_here(struct error *error)
 {
     struct trace_list list;
     char *path = NULL;
+    size_t newest = 0;
     if (!trace_list_init(&list, ".", false, 0, error))
         return NULL;
+    while (newest < list.count && list.entries[newest].is_snapshot)
+        newest++;
     if (list.count)
-        path = strdup(list.entries[0].path);
+        path = strdup(list.entries[newest < list.count ? newest : 0].path);
     else
         error_set(error, "no trace here (*.memtrace): make one with memtrace run PROGRAM");
     trace_list_finish(&list);

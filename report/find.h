@@ -17,13 +17,16 @@ struct trace_entry {
     uint32_t pid;
     uint32_t parent_pid;
     bool is_running;
+    bool is_snapshot;
+    uint64_t snapshot_realtime_ns; /* when it was taken */
     uint64_t start_realtime_ns;
     uint64_t start_time_ns;
     uint64_t size_bytes; /* on disk */
 };
 
 struct trace_list {
-    struct trace_entry *entries; /* newest first */
+    /* Newest first; snapshots behind the trace of their program. */
+    struct trace_entry *entries;
     size_t count;
 };
 
@@ -34,7 +37,8 @@ bool trace_list_init(struct trace_list *list, const char *directory, bool any_na
 void trace_list_finish(struct trace_list *list);
 
 /* The path of the trace that operand names: a file, the pid of a running process, or (NULL) the
- * newest trace in the current directory. To be freed; NULL with a reason. */
+ * newest trace in the current directory, which is no snapshot unless there is nothing else. To be
+ * freed; NULL with a reason. */
 char *find_trace(const char *operand, struct error *error);
 
 #endif

@@ -70,6 +70,11 @@ bool image_read(struct image *image, void *buffer, uint64_t size, uint64_t offse
     return bytes != NULL;
 }
 
+bool image_verify(struct image *image, struct error *error)
+{
+    return !image->unpacking || unpacking_until(image->unpacking, image->size_bytes, error);
+}
+
 void image_close(struct image *image)
 {
     unpacking_destroy(image->unpacking);

@@ -26,6 +26,8 @@ bool image_open(struct image *image, int fd, struct error *error);
 bool image_measure(struct image *image, struct error *error);
 bool image_read(struct image *image, void *buffer, uint64_t size, uint64_t offset,
                 struct error *error);
+/* What is packed has a checksum behind it: unpacks the rest, and is true if it is right. */
+bool image_verify(struct image *image, struct error *error);
 void image_close(struct image *image);
 
 #endif

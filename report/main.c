@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
     &command_run,
     &command_report,
     &command_export,
+    &command_snapshot,
     &command_list,
 };
 

@@ -11,69 +11,6 @@
 
 /* --- parsing --- */
 
-static const struct unit {
-    const char *name;
-    double time_ns;
-} units[] = {
-    {"ns", 1},     {"us", 1e3}, {"ms", 1e6},   {"sec", 1e9},   {"s", 1e9},
-    {"min", 60e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {"w", 604800e9},
-};
-
-/* Letters end a unit: the one that fits whole. */
-static const struct unit *take_unit(const char **text)
-{
-    size_t length = strcspn(*text, "0123456789.");
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strlen(units[i].name) != length || strncmp(*text, units[i].name, length) != 0)
-            continue;
-        *text += length;
-        return &units[i];
-    }
-    return NULL;
-}
-
-/* Digits with at most one point, and no more of them than a double holds. */
-static bool take_decimal(const char **text, double *ret_number)
-{
-    double number = 0;
-    double scale = 0;
-    const char *at = *text;
-    for (; (*at >= '0' && *at <= '9') || (*at == '.' && !scale); at++) {
-        if (*at == '.') {
-            scale = 1;
-            continue;
-        }
-        number = number * 10 + (*at - '0');
-        scale *= 10;
-    }
-    if (at == *text || at - *text > 18 || (at - *text == 1 && scale))
-        return false;
-    *text = at;
-    *ret_number = scale ? number / scale : number;
-    return true;
-}
-
-/* "2h30m", "1.5h", "90s", "90": each part with a unit, a lone number in seconds. */
-static bool parse_time(const char *text, uint64_t *ret_time_ns)
-{
-    double total_ns = 0;
-    bool is_first = true;
-    do {
-        double number;
-        if (!take_decimal(&text, &number))
-            return false;
-        const struct unit *unit = take_unit(&text);
-        if (!unit && !(is_first && !*text))
-            return false;
-        total_ns += number * (unit ? unit->time_ns : 1e9);
-        is_first = false;
-    } while (*text);
-    if (total_ns > 9e18)
-        return false;
-    *ret_time_ns = (uint64_t)(total_ns + 0.5);
-    return true;
-}
-
 static bool set_name(struct moment *moment, const char *name, size_t length, struct error *error)
 {
     moment->kind = MOMENT_NAME;
@@ -106,7 +43,7 @@ bool moment_parse(struct moment *moment, const char *text, struct error *error)
     if (length >= 2 && (*text == '"' || *text == '\'') && text[length - 1] == *text)
         return set_name(moment, text + 1, length - 2, error);
     bool is_before_end = *text == '-';
-    if (parse_time(text + (is_before_end || *text == '+'), &moment->time_ns)) {
+    if (text_to_duration(text + (is_before_end || *text == '+'), &moment->time_ns)) {
         moment->kind = is_before_end ? MOMENT_BEFORE_END : MOMENT_AFTER_START;
         return true;
     }
@@ -309,6 +246,8 @@ bool moment_rewind(const struct moment *moment, struct trace *trace, struct erro
 {
     struct history history = {.trace = trace};
     struct instant instant;
+    if (trace->instant.kind != INSTANT_END && moment->kind != MOMENT_END)
+        return error_set(error, "a snapshot of one moment, which knows no other");
     bool needs_history = moment->kind != MOMENT_END && moment->kind != MOMENT_PEAK;
     if (needs_history && !history_init(&history, trace, error))
         return false;

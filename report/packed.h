@@ -25,6 +25,9 @@ struct snapshot_moment {
     uint32_t moved_sites; /* how many did */
     uint32_t is_running;  /* the program did */
     uint32_t is_peak_settled;
+    uint32_t instant_kind; /* an earlier moment of the run than that: enum instant_kind, … */
+    uint64_t instant_time_ns;
+    uint32_t instant_mark; /* … and the rest of struct instant */
     uint32_t reserved;
 };
 
@@ -68,7 +71,7 @@ const uint8_t *unpacking_until(struct unpacking *unpacking, uint64_t end_bytes,
                                struct error *error);
 void unpacking_destroy(struct unpacking *unpacking);
 
-_Static_assert(sizeof(struct snapshot_moment) == 40, "layout");
-_Static_assert(sizeof(struct snapshot_head) == 64, "layout");
+_Static_assert(sizeof(struct snapshot_moment) == 56, "layout");
+_Static_assert(sizeof(struct snapshot_head) == 80, "layout");
 
 #endif

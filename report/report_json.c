@@ -73,6 +73,20 @@ static void write_totals(struct json *json, const struct trace *trace)
     json_close_object(json);
 }
 
+/* When the figures of a program that ran were read, and how much they belong together. */
+static void write_reading(struct json *json, const struct trace *trace)
+{
+    const struct snapshot_moment *moment = &trace->sections.moment;
+    if (!trace->was_running)
+        return;
+    json_name(json, "snapshot");
+    json_open_object(json);
+    json_member_unsigned(json, "time_ns", moment->realtime_ns);
+    json_member_unsigned(json, "spread_ns", moment->spread_ns);
+    json_member_unsigned(json, "moved_sites", moment->moved_sites);
+    json_close_object(json);
+}
+
 static void write_completeness(struct json *json, const struct trace *trace)
 {
     struct completeness completeness;
@@ -236,6 +250,7 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
     json_member_unsigned(&json, "parent_pid", trace->header.parent_pid);
     write_completeness(&json, trace);
     json_member_unsigned(&json, "duration_ns", trace_duration_ns(trace));
+    write_reading(&json, trace);
     json_member_unsigned(&json, "start_time_ns", trace->header.start_realtime_ns);
     write_moment(&json, trace);
     if (trace->header.sample_bytes)

@@ -14,8 +14,7 @@
 #include <time.h>
 
 enum {
-    READ_TRIES = 8,
-    ALIGNMENT = 64 /* of sections in a snapshot */
+    READ_TRIES = 8
 };
 
 static const size_t element_bytes[SECTION_COUNT] = {
@@ -259,7 +258,7 @@ static bool read_wanted(struct reader *reader)
             reader->sections->size_bytes[i] = 0;
         else if (!read_section(reader, i))
             return false;
-    return true;
+    return reader->wanted != UINT_MAX || image_verify(&reader->image, reader->error);
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -386,6 +385,12 @@ bool sections_init(struct sections *sections, int fd, struct error *error)
     return init(sections, fd, UINT_MAX, error);
 }
 
+bool sections_init_now(struct sections *sections, int fd, struct error *error)
+{
+    const unsigned past = 1u << SECTION_HISTORY | 1u << SECTION_SERIES | 1u << SECTION_MARKS;
+    return init(sections, fd, ~past, error);
+}
+
 bool sections_init_strings(struct sections *sections, int fd, struct error *error)
 {
     return init(sections, fd, 1u << SECTION_STRINGS, error);
@@ -401,72 +406,4 @@ void sections_finish(struct sections *sections)
 uint32_t sections_count(const struct sections *sections, enum trace_section section)
 {
     return (uint32_t)(sections->size_bytes[section] / element_bytes[section]);
-}
-
-/* --- snapshots --- */
-
-static uint64_t aligned(uint64_t offset)
-{
-    return (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
-/* The strings come first: memtrace list wants nothing else. */
-static int packed_section(int place)
-{
-    return place == 0 ? SECTION_STRINGS : place <= SECTION_STRINGS ? place - 1 : place;
-}
-
-/* The header of a file that holds the sections one after the other; returns its size. */
-static uint64_t lay_out(const struct sections *sections, struct trace_header *header)
-{
-    uint64_t end = sizeof *header;
-    *header = sections->header;
-    header->header_bytes = sizeof *header;
-    header->live_map_address = 0; /* the process may be another one by then */
-    header->history_active = header->series_active = 0;
-    header->history_half_bytes = header->history_bytes[0] = sections->size_bytes[SECTION_HISTORY];
-    header->series_half_points = header->series_points[0] =
-        sections_count(sections, SECTION_SERIES);
-    header->history_bytes[1] = header->series_points[1] = 0;
-    header->extent_count = 0;
-    memset(header->extents, 0, sizeof header->extents);
-    memset(header->section_bytes, 0, sizeof header->section_bytes);
-    for (int i = 0; i < SECTION_COUNT; i++) {
-        int section = packed_section(i);
-        end = aligned(end);
-        header->section_bytes[section] = sections->size_bytes[section];
-        header->extents[header->extent_count++] =
-            (struct trace_extent){.section = (uint32_t)section,
-                                  .file_offset = end,
-                                  .size_bytes = sections->size_bytes[section]};
-        end += sections->size_bytes[section];
-    }
-    return end;
-}
-
-static bool pack_all(const struct sections *sections, const struct trace_header *header,
-                     struct packing *packing)
-{
-    static const char padding[ALIGNMENT];
-    uint64_t end = sizeof *header;
-    bool is_ok = packing_add(packing, header, sizeof *header);
-    for (uint32_t i = 0; is_ok && i < header->extent_count; i++) {
-        const struct trace_extent *extent = &header->extents[i];
-        is_ok = packing_add(packing, padding, extent->file_offset - end) &&
-                packing_add(packing, sections->bytes[extent->section], extent->size_bytes);
-        end = extent->file_offset + extent->size_bytes;
-    }
-    return is_ok;
-}
-
-void *sections_pack(const struct sections *sections, size_t *ret_size_bytes)
-{
-    struct trace_header header;
-    uint64_t size_bytes = lay_out(sections, &header);
-    struct packing *packing = packing_create(&sections->moment, size_bytes);
-    void *bytes = NULL;
-    if (packing && pack_all(sections, &header, packing))
-        bytes = packing_finish(packing, ret_size_bytes);
-    packing_destroy(packing);
-    return bytes;
 }

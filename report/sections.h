@@ -28,6 +28,8 @@ struct sections {
 
 /* Reads all of them. Fails with a reason, and leaves nothing to finish. */
 bool sections_init(struct sections *sections, int fd, struct error *error);
+/* How things stand now, without history, series and marks. */
+bool sections_init_now(struct sections *sections, int fd, struct error *error);
 /* Only the header and the strings. */
 bool sections_init_strings(struct sections *sections, int fd, struct error *error);
 void sections_finish(struct sections *sections);
@@ -36,8 +38,5 @@ uint32_t sections_count(const struct sections *sections, enum trace_section sect
 /* The place of a byte of a section in the file, for messages; or ERROR_NO_OFFSET. */
 uint64_t sections_position(const struct sections *sections, enum trace_section section,
                            uint64_t offset);
-
-/* The same as a snapshot file, to be freed; NULL when out of memory. */
-void *sections_pack(const struct sections *sections, size_t *ret_size_bytes);
 
 #endif

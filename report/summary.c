@@ -169,8 +169,10 @@ void summary_write_reasons(FILE *out, const struct trace *trace, const char *ind
 {
     struct completeness completeness;
     char peak[REASON_BYTES];
+    char reading[REASON_BYTES];
     completeness_init(&completeness, trace);
     completeness_describe_peak(trace, peak, sizeof peak);
+    completeness_describe_reading(trace, reading, sizeof reading);
     for (size_t i = 0; i < completeness.count; i++) {
         fprintf(out, "%s%sincomplete: ", indent, style->warning);
         text_write(out, completeness.reasons[i]);
@@ -178,6 +180,8 @@ void summary_write_reasons(FILE *out, const struct trace *trace, const char *ind
     }
     if (*peak)
         fprintf(out, "%snote: %s\n", indent, peak);
+    if (*reading)
+        fprintf(out, "%snote: %s\n", indent, reading);
     if (trace->header.sample_bytes)
         fprintf(out,
                 "%snote: sampled, about one allocation in %s: figures are estimates, the total's "

@@ -283,3 +283,67 @@ bool text_to_number(const char *text, uint64_t limit, uint64_t *ret_number)
     *ret_number = number;
     return true;
 }
+
+/* --- durations --- */
+
+static const struct unit {
+    const char *name;
+    double time_ns;
+} units[] = {
+    {"ns", 1},     {"us", 1e3}, {"ms", 1e6},   {"sec", 1e9},   {"s", 1e9},
+    {"min", 60e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {"w", 604800e9},
+};
+
+/* Letters end a unit: the one that fits whole. */
+static const struct unit *take_unit(const char **text)
+{
+    size_t length = strcspn(*text, "0123456789.");
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strlen(units[i].name) != length || strncmp(*text, units[i].name, length) != 0)
+            continue;
+        *text += length;
+        return &units[i];
+    }
+    return NULL;
+}
+
+/* Digits with at most one point, and no more of them than a double holds. */
+static bool take_decimal(const char **text, double *ret_number)
+{
+    double number = 0;
+    double scale = 0;
+    const char *at = *text;
+    for (; (*at >= '0' && *at <= '9') || (*at == '.' && !scale); at++) {
+        if (*at == '.') {
+            scale = 1;
+            continue;
+        }
+        number = number * 10 + (*at - '0');
+        scale *= 10;
+    }
+    if (at == *text || at - *text > 18 || (at - *text == 1 && scale))
+        return false;
+    *text = at;
+    *ret_number = scale ? number / scale : number;
+    return true;
+}
+
+bool text_to_duration(const char *text, uint64_t *ret_time_ns)
+{
+    double total_ns = 0;
+    bool is_first = true;
+    do {
+        double number;
+        if (!take_decimal(&text, &number))
+            return false;
+        const struct unit *unit = take_unit(&text);
+        if (!unit && !(is_first && !*text))
+            return false;
+        total_ns += number * (unit ? unit->time_ns : 1e9);
+        is_first = false;
+    } while (*text);
+    if (total_ns > 9e18)
+        return false;
+    *ret_time_ns = (uint64_t)(total_ns + 0.5);
+    return true;
+}

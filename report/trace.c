@@ -165,16 +165,40 @@ static void name_sections(struct trace *trace)
     trace->is_peak_settled = sections->moment.is_peak_settled;
 }
 
+/* A snapshot may be of an earlier moment than the end. */
+static bool take_instant(struct reader *reader)
+{
+    struct trace *trace = reader->trace;
+    const struct snapshot_moment *moment = &trace->sections.moment;
+    if (moment->instant_kind > INSTANT_START)
+        return error_set(reader->error, "a snapshot of an unknown kind of moment");
+    if (moment->instant_kind != INSTANT_END)
+        trace->instant = (struct instant){
+            .kind = moment->instant_kind,
+            .mark = moment->instant_mark < trace->mark_count ? moment->instant_mark : UINT32_MAX,
+            .time_ns = moment->instant_time_ns};
+    return true;
+}
+
 static bool check_all(struct reader *reader)
 {
-    return check_nodes(reader) && check_owners(reader) && take_modules(reader) &&
-           take_marks(reader) && take_names(reader);
+    return take_instant(reader) && check_nodes(reader) && check_owners(reader) &&
+           take_modules(reader) && take_marks(reader) && take_names(reader);
 }
 
 static bool read_all(struct reader *reader, int fd)
 {
     struct trace *trace = reader->trace;
     if (!sections_init(&trace->sections, fd, reader->error))
+        return false;
+    name_sections(trace);
+    return check_all(reader);
+}
+
+static bool read_now(struct reader *reader, int fd)
+{
+    struct trace *trace = reader->trace;
+    if (!sections_init_now(&trace->sections, fd, reader->error))
         return false;
     name_sections(trace);
     return check_all(reader);
@@ -203,6 +227,11 @@ static bool read_with(bool (*read)(struct reader *, int fd), struct trace *trace
 bool trace_read(struct trace *trace, int fd, struct error *error)
 {
     return read_with(read_all, trace, fd, error);
+}
+
+bool trace_read_now(struct trace *trace, int fd, struct error *error)
+{
+    return read_with(read_now, trace, fd, error);
 }
 
 static bool open_with(bool (*read)(struct reader *, int fd), struct trace *trace, const char *path,

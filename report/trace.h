@@ -77,6 +77,8 @@ struct trace {
 /* Fail with a reason, and leave nothing to close. */
 bool trace_open(struct trace *trace, const char *path, struct error *error);
 bool trace_read(struct trace *trace, int fd, struct error *error);
+/* How things stand now, without history, series and marks: for who reads often. */
+bool trace_read_now(struct trace *trace, int fd, struct error *error);
 /* Only what memtrace list needs: the header and the two names, no sections. */
 bool trace_open_header(struct trace *trace, const char *path, struct error *error);
 void trace_close(struct trace *trace);

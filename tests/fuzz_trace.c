@@ -4,6 +4,7 @@
  *   fuzz_trace --write FILE    writes the trace that is damaged
  *   fuzz_trace truncate        cuts it at every offset
  *   fuzz_trace flip MASK       flips the bits of MASK at every offset, one byte at a time
+ *   fuzz_trace … snapshot      does that to a snapshot of it
  *
  * Work is done in batches, each in a child: one that dies or hangs names its offset. Exit status 0
  * if every damaged trace was either read or refused with a reason. */
@@ -12,13 +13,16 @@
 #include "marks.h"
 #include "moment.h"
 #include "report_json.h"
+#include "snapshot.h"
 #include "summary.h"
 #include "table.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,12 +171,42 @@ static int write_good(const char *path)
     return file && fwrite(good, good_bytes, 1, file) == 1 && fclose(file) == 0 ? 0 : 99;
 }
 
-static void make_good(void)
+/* Reads all of a file whose name is not needed any more. */
+static void take_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0 || unlink(path) != 0)
+        exit(99);
+    good_bytes = (size_t)status.st_size;
+    good = mmap(NULL, good_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+}
+
+/* In place of the trace. */
+static void make_snapshot(int fd)
+{
+    char directory[] = "/tmp/memtrace-fuzz-XXXXXX";
+    struct trace trace;
+    struct snapshot snapshot;
+    struct error error;
+    if (!mkdtemp(directory) || !trace_read(&trace, fd, &error) ||
+        !snapshot_write(&snapshot, &trace, directory, 0, &error))
+        exit(99);
+    take_file(snapshot.path);
+    rmdir(directory);
+    snapshot_finish(&snapshot);
+    trace_close(&trace);
+}
+
+static void make_good(bool is_snapshot)
 {
     maker_example(&maker);
     int fd = maker_write(&maker);
     good_bytes = maker_file_bytes(&maker);
     good = mmap(NULL, good_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (is_snapshot)
+        make_snapshot(fd);
     progress =
         mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (good == MAP_FAILED || progress == MAP_FAILED)
@@ -181,13 +215,15 @@ static void make_good(void)
 
 int main(int argc, char **argv)
 {
-    make_good();
+    bool is_snapshot = argc > 2 && strcmp(argv[argc - 1], "snapshot") == 0;
+    make_good(is_snapshot);
+    argc -= is_snapshot;
     if (argc == 3 && strcmp(argv[1], "--write") == 0)
         return write_good(argv[2]);
     if (argc == 2 && strcmp(argv[1], "truncate") == 0)
         return try_all(true, 0);
     if (argc == 3 && strcmp(argv[1], "flip") == 0)
         return try_all(false, (unsigned)strtoul(argv[2], NULL, 0) & 0xff);
-    fprintf(stderr, "usage: fuzz_trace --write FILE | truncate | flip MASK\n");
+    fprintf(stderr, "usage: fuzz_trace --write FILE | truncate | flip MASK [snapshot]\n");
     return 2;
 }

@@ -50,7 +50,10 @@ class Tool:
 
 def check_every_offset(tap, fuzz):
     for name, *arguments in (("truncated", "truncate"), ("all bits flipped", "flip", "0xff"),
-                             ("lowest bit flipped", "flip", "0x01"), ("highest bit flipped", "flip", "0x80")):
+                             ("lowest bit flipped", "flip", "0x01"), ("highest bit flipped", "flip", "0x80"),
+                             ("a snapshot truncated", "truncate", "snapshot"),
+                             ("a snapshot's bits flipped", "flip", "0xff", "snapshot"),
+                             ("a snapshot's lowest bit flipped", "flip", "0x01", "snapshot")):
         result = subprocess.run([str(fuzz), *arguments], capture_output=True, timeout=1500, check=False)
         tap.ok(result.returncode == 0, f"{name} at every offset: read or refused",
                (result.stdout + result.stderr[-3000:]).decode("utf-8", "replace"))
