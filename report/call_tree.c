@@ -49,7 +49,7 @@ static uint32_t add_node(struct planting *planting, uint32_t parent, uint32_t fr
         return NUMBER_NONE;
     uint32_t number = numbering_of(&planting->numbering, parent, group, 1);
     if (number == known) {
-        planting->tree->nodes[number] = (struct call_node){parent, frame};
+        planting->tree->nodes[number] = (struct call_node){parent, group, frame};
         planting->depths[number] = planting->depths[parent] + 1;
     }
     return number;
@@ -92,7 +92,7 @@ static bool plant_all(struct planting *planting)
     if (!planting->outer || !planting->charged || !make_room(planting) ||
         numbering_of(&planting->numbering, 0, 0, 0) == NUMBER_NONE)
         return false;
-    planting->tree->nodes[0] = (struct call_node){0, NO_FRAME};
+    planting->tree->nodes[0] = (struct call_node){0, UINT32_MAX, NO_FRAME};
     planting->depths[0] = 0;
     for (uint32_t i = 1; i < stacks->trace->node_count; i++)
         if (stacks_have(stacks, i) && !plant(planting, i))
@@ -157,6 +157,32 @@ static bool add_sites(struct planting *planting, const struct filters *filters)
 
 /* --- the tree --- */
 
+/* What starts a program was planted before it was known that it is not shown; and where filters
+ * drop a stack, its nodes are of no use. */
+static bool prune(struct call_tree *tree)
+{
+    uint32_t *kept = calloc((size_t)tree->node_count + 1, sizeof *kept); /* number, 0: not */
+    uint32_t count = 1;
+    if (!kept)
+        return false;
+    for (uint32_t i = 0; i < tree->end_count; i++)
+        for (uint32_t node = tree->ends[i].node; node && !kept[node];
+             node = tree->nodes[node].parent)
+            kept[node] = 1;
+    for (uint32_t i = 1; i < tree->node_count; i++) {
+        if (!kept[i])
+            continue;
+        kept[i] = count++;
+        tree->nodes[kept[i]] = tree->nodes[i];
+        tree->nodes[kept[i]].parent = kept[tree->nodes[i].parent];
+    }
+    for (uint32_t i = 0; i < tree->end_count; i++)
+        tree->ends[i].node = kept[tree->ends[i].node];
+    tree->node_count = count;
+    free(kept);
+    return true;
+}
+
 bool call_tree_init(struct call_tree *tree, const struct stacks *stacks,
                     const struct filters *filters, enum call_grain grain, struct error *error)
 {
@@ -165,7 +191,9 @@ bool call_tree_init(struct call_tree *tree, const struct stacks *stacks,
     grouping_begin(&planting.grouping, stacks,
                    grain == GRAIN_FUNCTION ? GROUP_BY_FUNCTION : GROUP_BY_TRACEBACK);
     bool is_ok = (planting.is_by_address || grouping_extend_frames(&planting.grouping)) &&
-                 plant_all(&planting) && add_sites(&planting, filters);
+                 plant_all(&planting) && add_sites(&planting, filters) && prune(tree);
+    tree->group_count =
+        planting.is_by_address ? stacks->frame_count : planting.grouping.groups.count;
     grouping_finish(&planting.grouping);
     numbering_finish(&planting.numbering);
     free(planting.outer);

@@ -22,7 +22,8 @@ enum call_grain {
 
 struct call_node {
     uint32_t parent; /* the caller; less than the node's own index */
-    uint32_t frame;  /* in stacks->frames: the first of those that count as this one */
+    uint32_t group;  /* of frames that count as one */
+    uint32_t frame;  /* in stacks->frames: the first of that group in this place */
 };
 
 /* A node at which stacks end: the frame that is charged, with everything outside of it. */
@@ -33,8 +34,9 @@ struct call_stack {
 
 struct call_tree {
     const struct stacks *stacks;
-    struct call_node *nodes; /* [0] is the root, outside of all frames */
+    struct call_node *nodes; /* [0] is the root, outside of all frames; all lead to an end */
     uint32_t node_count;
+    uint32_t group_count;    /* less than this are the numbers of all groups */
     struct call_stack *ends; /* by node */
     uint32_t end_count;
     uint32_t depth_max;   /* frames of the deepest stack, at most CALL_DEPTH_MAX */

@@ -13,6 +13,8 @@
 static const struct export_format *const formats[] = {
     &export_pprof,
     &export_folded,
+    &export_speedscope,
+    &export_callgrind,
 };
 
 const struct export_format *export_format_at(size_t i)

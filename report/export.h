@@ -66,5 +66,7 @@ char *export_frame_name(const struct frame *frame);
 
 extern const struct export_format export_folded;
 extern const struct export_format export_pprof;
+extern const struct export_format export_speedscope;
+extern const struct export_format export_callgrind;
 
 #endif

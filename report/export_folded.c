@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Frames by number of their node: each is named once. */
 struct folding {
     FILE *out;
     const struct call_tree *tree;
-    char **names;   /* per frame of the trace, NULL: not named yet */
+    char **names;   /* per group of frames, NULL: not named yet */
     uint32_t *path; /* of the stack at hand */
 };
 
@@ -32,10 +31,9 @@ static bool write_stack(struct folding *folding, uint32_t node, int64_t value)
 {
     uint32_t count = call_tree_path(folding->tree, node, folding->path);
     for (uint32_t i = count; i-- > 0;) {
-        uint32_t frame = folding->tree->nodes[folding->path[i]].frame;
-        char **name = &folding->names[frame];
+        char **name = &folding->names[folding->tree->nodes[folding->path[i]].group];
         if (!*name)
-            *name = make_name(&folding->tree->stacks->frames[frame]);
+            *name = make_name(call_tree_frame(folding->tree, folding->path[i]));
         if (!*name)
             return false;
         fputs(*name, folding->out);
@@ -61,13 +59,12 @@ static bool write_folded(FILE *out, const struct export *export, struct error *e
     struct call_tree tree;
     if (!export_tree(export, &tree, GRAIN_LINE, error))
         return false;
-    uint32_t frame_count = export->stacks->frame_count;
     struct folding folding = {.out = out, .tree = &tree};
-    folding.names = calloc((size_t)frame_count + 1, sizeof *folding.names);
+    folding.names = calloc((size_t)tree.group_count + 1, sizeof *folding.names);
     folding.path = malloc(((size_t)tree.depth_max + 1) * sizeof *folding.path);
     bool is_ok = folding.names && folding.path &&
                  write_stacks(&folding, export_one_measure(export, &tree.total));
-    for (uint32_t i = 0; folding.names && i < frame_count; i++)
+    for (uint32_t i = 0; folding.names && i < tree.group_count; i++)
         free(folding.names[i]);
     free(folding.names);
     free(folding.path);

@@ -15,7 +15,7 @@ from pprof_file import PprofFile
 from tap import Tap
 from traced import Build, Tracer, execute
 
-FORMATS = ["pprof", "folded"]
+FORMATS = ["pprof", "folded", "speedscope", "callgrind"]
 
 # Field names of the report, by measure.
 MEASURES = {"live": "live_bytes", "peak": "peak_live_bytes", "total": "alloc_bytes", "count": "alloc_count",
@@ -233,10 +233,103 @@ class Exports:
         function, file, line = key
         return f"{function} {file}:{line}" if file else function
 
+    # ---- speedscope ----
+
+    def speedscope(self):
+        document = json.loads(self.export("speedscope"))
+        frames = [(escaped(frame["name"]).replace("\ufffd", "\\xff"), escaped(frame.get("file", "")) if frame.get("line") else "",
+                   frame.get("line", 0)) for frame in document["shared"]["frames"]]
+        self.equal([profile["unit"] for profile in document["profiles"]], ["bytes"] * 3 + ["none"] * 2, "speedscope: units")
+        for measure, profile in zip(MEASURES, document["profiles"]):
+            got = collections.Counter()
+            for sample, weight in zip(profile["samples"], profile["weights"], strict=True):
+                got[tuple(frames[i] for i in sample)] += weight
+            expected = collections.Counter()
+            for stack, value in self.reference.values(measure).items():
+                expected[stack] += value
+            self.equal(dict(got), dict(expected), f"speedscope: stacks by {measure}")
+            self.equal(profile["endValue"], self.reference.total(measure), f"speedscope: the total by {measure}")
+        first = 0 if self.reference.totals["live_count"] or self.reference.totals["live_bytes"] else 1
+        self.equal(document["activeProfileIndex"], first, "speedscope: what is live, if anything is, is shown first")
+
+    # ---- callgrind ----
+
+    def callgrind_functions(self):
+        """The events; {event: {(file, function): value}} of itself, the same by line, and with what it calls; the totals."""
+        names = {}
+        own, lines, inclusive = (collections.defaultdict(collections.Counter) for _ in range(3))
+        events, totals, here, callee, is_call = [], [], {}, {}, False
+
+        def name(kind, text):
+            number, _, rest = text.partition(") ")
+            key = kind, number.strip("()")
+            if rest:
+                if key in names:
+                    raise AssertionError(f"{kind} {key[1]} is named twice: {names[key]}, {rest}")
+                names[key] = rest
+            return names[key]
+
+        for line in self.export("callgrind").decode().split("\n"):
+            key, equals, value = line.partition("=")
+            if line.startswith("events: "):
+                events = line.split()[1:]
+            elif line.startswith("totals:"):
+                totals = [int(word) for word in line.split()[1:]]
+            elif equals and key in ("ob", "fl", "fn"):
+                here[key] = name(key, value)
+                callee = {}
+            elif equals and key in ("cob", "cfi", "cfn"):
+                callee[key] = name({"cob": "ob", "cfi": "fl", "cfn": "fn"}[key], value)
+            elif equals and key == "calls":
+                is_call = True
+            elif re.match(r"\d", line):
+                for event, number in zip(events, [int(word) for word in line.split()[1:]], strict=True):
+                    if is_call:
+                        inclusive[event][callee.get("cfi", here["fl"]), callee["cfn"]] += number
+                    else:
+                        own[event][here["fl"], here["fn"]] += number
+                        lines[event][here["fl"], int(line.split()[0])] += number
+                if is_call:
+                    callee, is_call = {}, False
+        return events, own, lines, inclusive, totals
+
+    def callgrind(self):
+        events, own, lines, inclusive, totals = self.callgrind_functions()
+        self.equal(sorted(events), sorted(MEASURES), "callgrind: events")
+        self.equal(totals, [self.reference.total(event) for event in events], "callgrind: totals")
+        for measure in MEASURES:
+            expected = {(file or "???", line): value for (file, line), value in self.reference.by_frame(measure, line_of).items()}
+            self.equal({key: value for key, value in lines[measure].items() if value}, expected, f"callgrind: {measure} by line")
+            for got, is_cumulative in ((own, False), (inclusive, True)):
+                expected = {(file or "???", function): value for (function, file), value in
+                            self.reference.by_frame(measure, lambda frame: frame[:2], is_cumulative).items()}
+                self.equal({key: value for key, value in got[measure].items() if value}, expected,
+                           f"callgrind: {measure} by function, {'inclusive' if is_cumulative else 'itself'}")
+
+    def callgrind_annotate(self):
+        if not self.has("callgrind_annotate", "callgrind_annotate"):
+            return
+        path = self.file("callgrind")
+        for option, is_cumulative in (("no", False), ("yes", True)):
+            text = self.client("callgrind_annotate", f"--inclusive={option}", "--threshold=100", "--auto=no", "--show-percs=no", path)
+            shown = re.search(r"Events shown:\s+(.*)", text).group(1).split()
+            table = text.rpartition("file:function\n")[2]
+            rows = re.findall(rf"^((?:\s*[\d,.]+){{{len(shown)}}})  (\S.*?)(?: \[[^\[]*\])?$", table, flags=re.M)
+            for i, measure in enumerate(shown):
+                got = collections.Counter()
+                for numbers, name in rows:
+                    value = numbers.split()[i].replace(",", "")
+                    if value not in (".", "0") and not name.endswith(":(below main)"):
+                        got[name] += int(value)
+                expected = collections.Counter()
+                for (function, file), value in self.reference.by_frame(measure, lambda frame: frame[:2], is_cumulative).items():
+                    expected[f"{file or '???'}:{function}"] += value
+                self.equal(dict(got), dict(expected), f"callgrind_annotate --inclusive={option}: {measure}")
+
     # ---- all ----
 
     def everything(self):
-        for check in (self.folded, self.flamegraph, self.pprof, self.go):
+        for check in (self.folded, self.flamegraph, self.pprof, self.go, self.speedscope, self.callgrind, self.callgrind_annotate):
             self.tap.run(lambda _, run=check: run(), name=f"{self.name}: {check.__name__}")
 
 
