@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* arena.c -- The library's own memory: private mappings, never the program's heap.
  *
- * Cut from one region of address space that is reserved at the first use: what is mapped here and
- * there lands in holes that the program has made and may have plans for. The reservation has no
- * rights, so that it costs nothing and mlockall does not fill it; room is made usable in steps.
- * Where address space is limited, pieces are mapped one by one instead.
+ * Cut from memory that comes with the library first, which is all that a short program needs, and
+ * then from one region of address space: what is mapped here and there lands in holes that the
+ * program has made and may have plans for. The reservation has no rights, so that it costs nothing
+ * and mlockall does not fill it; room is made usable in steps. Where address space is limited,
+ * pieces are mapped one by one instead.
  *
  * All of it is kept out of core dumps and huge pages: it would inflate both. */
 #include "arena.h"
@@ -21,6 +22,7 @@ enum {
     PAGE = 4096,
     ARENA_ALIGN = 64,
     ARENA_CHUNK_BYTES = 256 * 1024,
+    FIRST_BYTES = 512 * 1024,
     STEP_BYTES = 1 << 20, /* made usable at once, at least */
     ORDERS = 36           /* pieces of 2^order pages are used again */
 };
@@ -33,10 +35,12 @@ static char *chunk_end;
 static uint64_t total_bytes;
 
 /* Under arena_lock. Each step is one store, so a fork in the middle loses a piece at most. */
+static char first_bytes[FIRST_BYTES] __attribute__((aligned(4096)));
 static bool is_reserved; /* or has been tried to */
-static char *region_next;
-static char *region_usable; /* up to here */
-static char *region_end;
+static char *region_begin = first_bytes;
+static char *region_next = first_bytes;
+static char *region_usable = first_bytes + FIRST_BYTES; /* up to here */
+static char *region_end = first_bytes + FIRST_BYTES;
 
 /* A piece that was given back, in its first word the next one. */
 struct free_piece {
@@ -63,7 +67,7 @@ static void reserve_region(void)
     if (sys_failed(address))
         return;
     keep_apart(address, REGION_BYTES);
-    region_next = region_usable = (char *)address;
+    region_begin = region_next = region_usable = (char *)address;
     region_end = region_next + REGION_BYTES;
 }
 
@@ -83,7 +87,7 @@ static bool make_usable(uint64_t size_bytes)
 
 static void *cut_from_region(uint64_t size_bytes)
 {
-    if (!is_reserved)
+    if (!is_reserved && (uint64_t)(region_end - region_next) < size_bytes)
         reserve_region();
     if (!make_usable(size_bytes))
         return NULL;
@@ -140,16 +144,17 @@ void *arena_map(size_t size_bytes)
     return pages;
 }
 
-static bool is_in_region(const void *pages)
+static bool is_cut(const char *pages)
 {
-    return (const char *)pages < region_end && (const char *)pages >= region_end - REGION_BYTES;
+    return (pages >= region_begin && pages < region_end) ||
+           (pages >= first_bytes && pages < first_bytes + FIRST_BYTES);
 }
 
 static void give_back(struct free_piece *piece, uint64_t size_bytes)
 {
     unsigned order = order_of(size_bytes);
     total_bytes -= size_bytes;
-    if (!is_in_region(piece)) {
+    if (!is_cut((const char *)piece)) {
         sys(__NR_munmap, piece, size_bytes);
         return;
     }

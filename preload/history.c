@@ -171,9 +171,9 @@ struct tick_writer {
 
 static bool tick_start(struct tick_writer *tick, uint32_t half, uint64_t offset)
 {
-    *tick = (struct tick_writer){.half = half, .start = half_start(half) + offset};
-    if (!reserve(half, offset + HEAD_MAX_BYTES))
+    if (!reserve(half, offset + HEAD_MAX_BYTES)) /* the first time, this moves the section */
         return false;
+    *tick = (struct tick_writer){.half = half, .start = half_start(half) + offset};
     tick->pen = (struct pen){tick->start + HEAD_MAX_BYTES, room_end(half)};
     return true;
 }

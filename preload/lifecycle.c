@@ -342,7 +342,7 @@ static struct thread *enter_ready(uint64_t sp)
 
 struct thread *lifecycle_enter(uint64_t sp)
 {
-    if (thread_generation && *thread_generation == 0)
+    if ((state == STATE_READY || state == STATE_BEFORE_OWN_TRACE) && *thread_generation == 0)
         become_child();
     enum state now = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
     if (unlikely(now == STATE_NEW)) {

@@ -22,7 +22,7 @@ enum {
 };
 
 __thread struct thread *thread_self;
-uint64_t *thread_generation;
+struct generation_page thread_generation_page __attribute__((aligned(4096)));
 
 extern void *__libc_stack_end;
 
@@ -37,10 +37,9 @@ static uint64_t last_generation;
 
 bool thread_init(void)
 {
-    long page = sys(__NR_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (sys_failed(page) || sys(__NR_madvise, page, 4096, MADV_WIPEONFORK) != 0)
+    if (sys(__NR_madvise, &thread_generation_page, sizeof thread_generation_page,
+            MADV_WIPEONFORK) != 0)
         return false;
-    thread_generation = (uint64_t *)page;
     *thread_generation = ++last_generation;
     return true;
 }

@@ -22,7 +22,7 @@ enum busy {
 };
 
 struct thread {
-    uint64_t generation; /* equals *thread_generation, or something has to be looked at first */
+    uint64_t generation; /* equals *thread_generation, or something is to be looked at */
     uint32_t busy;
     uint32_t index; /* in SECTION_THREADS */
     struct trace_thread *totals;
@@ -52,9 +52,16 @@ struct thread {
 extern __thread struct thread *thread_self
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Points into a page that the kernel wipes in forked children (fork, _Fork, raw clone; a vfork
- * child shares it), so that there it reads 0. Raised to make every thread look up, once. */
-extern uint64_t *thread_generation;
+/* In a page that the kernel wipes in forked children (fork, _Fork, raw clone; a vfork child shares
+ * it), so that there it reads 0, as it does before thread_init. Raised to make every thread look
+ * up, once. */
+struct generation_page {
+    uint64_t generation;
+    char rest[4096 - sizeof(uint64_t)];
+};
+
+extern struct generation_page thread_generation_page;
+#define thread_generation (&thread_generation_page.generation)
 
 /* Attaches the calling thread. NULL when there is no memory. */
 struct thread *thread_attach(void);
@@ -71,7 +78,7 @@ void thread_code_unloaded(void);
 /* Makes all threads look up. */
 void thread_raise_generation(void);
 
-/* Creates the generation page; false when the kernel refuses. */
+/* Sets the generation page up; false when the kernel refuses. */
 bool thread_init(void);
 
 /* In a forked child: only the caller is left, and it is not attached any more. */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* trace_file.c -- The trace file as it is written: a mapping that grows.
  *
+ * What a file begins with is mapped in one piece, for that is most of what a short program pays.
+ * A section that outgrows its part of it moves to address space of its own, where its beginning is
+ * mapped a second time: pointers into the first mapping stay good.
+ *
  * No descriptor is kept: programs close, reuse and dup2 over numbers that are not theirs. To grow,
  * the file is opened again by its path and compared with what was created. Blocks are allocated
  * before they are mapped: a store into a hole on a full disk would be a SIGBUS in the program. */
@@ -24,7 +28,8 @@ enum {
     PATH_BYTES = 4096,
     EXTENT_MAX_BYTES = 16 * 1024 * 1024,
     NAME_TRIES = 1000,
-    RETRY_EVERY = 4096 /* requests between two attempts to grow after one has failed */
+    RETRY_EVERY = 4096, /* requests between two attempts to grow after one has failed */
+    POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE, since Linux 5.14 */
 };
 
 struct trace trace;
@@ -37,10 +42,12 @@ static struct {
     uint64_t mapped_bytes;
     uint64_t used_bytes;
     char *base;
+    uint64_t first_offset; /* of the first extent in the file */
+    bool is_apart;         /* has address space of its own, reserved_bytes */
 } sections[SECTION_COUNT] = {
-    [SECTION_NODES] = {sizeof(struct trace_node), 4 * PAGE, 512ul << 20},
+    [SECTION_NODES] = {sizeof(struct trace_node), 2 * PAGE, 512ul << 20},
     [SECTION_OWNERS] = {sizeof(struct trace_owner), PAGE, 32ul << 20},
-    [SECTION_COUNTERS] = {sizeof(struct trace_counters), 4 * PAGE, 256ul << 20},
+    [SECTION_COUNTERS] = {sizeof(struct trace_counters), 2 * PAGE, 256ul << 20},
     [SECTION_INHERITED] = {sizeof(struct trace_inherited), 0, 64ul << 20},
     [SECTION_MODULES] = {sizeof(struct trace_module), PAGE, 4ul << 20},
     [SECTION_THREADS] = {sizeof(struct trace_thread), PAGE, 4ul << 20},
@@ -243,36 +250,12 @@ static uint64_t reservation_divisor(void)
     return limit.rlim_cur >> 30 ? 16 : 64;
 }
 
-static long reserve_sections(void)
+static void size_reservations(void)
 {
     uint64_t divisor = reservation_divisor();
-    uint64_t total = 2 * PAGE;
     sections[SECTION_HISTORY].reserved_bytes = 2 * round_up(options.history_half_bytes, PAGE);
-    for (int i = 0; i < SECTION_COUNT; i++) {
-        sections[i].reserved_bytes = round_up(sections[i].reserved_bytes / divisor, PAGE);
-        total += sections[i].reserved_bytes;
-    }
-    long address =
-        sys(__NR_mmap, 0, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (sys_failed(address))
-        return address;
-    char *next = (char *)address;
-    trace.header = (struct trace_header *)next;
-    next += TRACE_HEADER_BYTES;
-    for (int i = 0; i < SECTION_COUNT; i++) {
-        sections[i].base = next;
-        next += sections[i].reserved_bytes;
-    }
-    return 0;
-}
-
-static void release_reservation(void)
-{
-    uint64_t total = TRACE_HEADER_BYTES;
     for (int i = 0; i < SECTION_COUNT; i++)
-        total += sections[i].reserved_bytes;
-    sys(__NR_munmap, trace.header, total);
-    trace = (struct trace){0};
+        sections[i].reserved_bytes = round_up(sections[i].reserved_bytes / divisor, PAGE);
 }
 
 static void name_sections(void)
@@ -286,6 +269,34 @@ static void name_sections(void)
     trace.strings = sections[SECTION_STRINGS].base;
     trace.marks = (struct trace_mark *)sections[SECTION_MARKS].base;
     trace.history = (uint8_t *)sections[SECTION_HISTORY].base;
+}
+
+static long forbid(char *at, uint64_t size_bytes)
+{
+    long address = sys(__NR_mmap, at, size_bytes, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return sys_failed(address) ? address : 0;
+}
+
+/* Gives a section address space of its own and maps there what it has so far. */
+static long move_apart(int section, long fd)
+{
+    long address = sys(__NR_mmap, 0, sections[section].reserved_bytes, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    long result = 0;
+    if (sys_failed(address))
+        return address;
+    if (sections[section].mapped_bytes)
+        result = map_fixed((char *)address, sections[section].mapped_bytes, fd,
+                           sections[section].first_offset);
+    if (result) {
+        sys(__NR_munmap, address, sections[section].reserved_bytes);
+        return result;
+    }
+    sections[section].base = (char *)address;
+    sections[section].is_apart = true;
+    name_sections();
+    return 0;
 }
 
 /* --- creation --- */
@@ -359,29 +370,53 @@ static long fill_file(long fd, const struct trace_header *header, uint64_t size_
     return result;
 }
 
-/* Marks, history and series begin without room: in a forked child their parent's pages must go. */
-static long unmap_section(int section)
+static long map_whole(long fd, const struct trace_header *header, uint64_t size_bytes)
 {
-    if (!sections[section].mapped_bytes)
-        return 0;
-    long address = sys(__NR_mmap, sections[section].base, sections[section].mapped_bytes, PROT_NONE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    sections[section].mapped_bytes = sections[section].used_bytes = 0;
-    return sys_failed(address) ? address : 0;
+    long address = sys(__NR_mmap, 0, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (sys_failed(address))
+        return address;
+    /* All of it will be written to soon; one call is cheaper than a fault for each page. */
+    sys(__NR_madvise, address, size_bytes, POPULATE_WRITE);
+    trace.header = (struct trace_header *)address;
+    for (uint32_t i = 0; i < header->extent_count; i++) {
+        const struct trace_extent *extent = &header->extents[i];
+        sections[extent->section].base = (char *)address + extent->file_offset;
+        sections[extent->section].first_offset = extent->file_offset;
+        sections[extent->section].mapped_bytes = extent->size_bytes;
+    }
+    return 0;
+}
+
+/* No page of the parent's may stay in reach: of a section that begins without room (marks,
+ * history, series), and the second mapping of one that has moved. */
+static long forbid_parents_pages(void)
+{
+    char *first = (char *)trace.header + TRACE_HEADER_BYTES;
+    long result = 0;
+    for (int i = 0; !result && i < SECTION_COUNT; i++) {
+        if (i >= SECTION_MARKS && sections[i].mapped_bytes) {
+            result = forbid(sections[i].base, sections[i].mapped_bytes);
+            sections[i].mapped_bytes = sections[i].used_bytes = 0;
+        }
+        if (!result && sections[i].first_bytes && sections[i].is_apart)
+            result = forbid(first, sections[i].first_bytes);
+        first += sections[i].first_bytes;
+    }
+    return result;
 }
 
 /* Replaces whatever is mapped at our addresses; from here on there is no way back. */
-static long map_file(long fd, const struct trace_header *header)
+static long map_over_parents(long fd, const struct trace_header *header)
 {
     long result = map_fixed((char *)trace.header, TRACE_HEADER_BYTES, fd, 0);
-    for (int i = SECTION_MARKS; !result && i < SECTION_COUNT; i++)
-        result = unmap_section(i);
+    if (!result)
+        result = forbid_parents_pages();
     for (uint32_t i = 0; !result && i < header->extent_count; i++) {
         const struct trace_extent *extent = &header->extents[i];
         result =
             map_fixed(sections[extent->section].base, extent->size_bytes, fd, extent->file_offset);
-        if (!result)
-            sections[extent->section].mapped_bytes = extent->size_bytes;
+        sections[extent->section].first_offset = extent->file_offset;
+        sections[extent->section].mapped_bytes = extent->size_bytes;
     }
     return result;
 }
@@ -463,7 +498,7 @@ static long create_with(struct trace_header *header, bool is_child)
         fd = create_in_steps(header, size_bytes, is_child);
     if (fd < 0)
         return fd;
-    long result = map_file(fd, header);
+    long result = is_child ? map_over_parents(fd, header) : map_whole(fd, header, size_bytes);
     sys(__NR_close, fd);
     if (result)
         sys(__NR_unlinkat, AT_FDCWD, path, 0);
@@ -474,17 +509,17 @@ long trace_file_create(bool is_child, const char **ret_path)
 {
     /* Used once at a time (start, or a forked child's only thread), and too large for a stack. */
     static struct trace_header header;
-    long result = is_child ? 0 : reserve_sections();
+    long result = 0;
     header = (struct trace_header){0};
     *ret_path = path;
+    if (!is_child)
+        size_reservations();
+    else if (!sections[SECTION_INHERITED].is_apart)
+        result = move_apart(SECTION_INHERITED, -1);
+    if (!result)
+        result = create_with(&header, is_child);
     if (result)
         return result;
-    result = create_with(&header, is_child);
-    if (result) {
-        if (!is_child)
-            release_reservation();
-        return result;
-    }
     name_sections();
     begin_sections(is_child);
     return 0;
@@ -528,7 +563,9 @@ static long map_extent(enum trace_section section, uint64_t size_bytes)
     long fd = reopen();
     if (fd < 0)
         return fd;
-    long result = allocate(fd, file_bytes, size_bytes);
+    long result = sections[section].is_apart ? 0 : move_apart(section, fd);
+    if (!result)
+        result = allocate(fd, file_bytes, size_bytes);
     if (!result)
         result = map_fixed(sections[section].base + at, size_bytes, fd, file_bytes);
     sys(__NR_close, fd);
