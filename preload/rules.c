@@ -15,7 +15,8 @@
 #include "unwind_arch.h"
 
 enum {
-    FIRST_BITS = 12
+    FIRST_BITS = 9, /* short programs touch few pages */
+    GROWTH_BITS = 2
 };
 
 #define REMOVED 1u /* no code at this address: instructions of rules are never at 1 */
@@ -66,7 +67,7 @@ static void put(struct table *table, uint64_t address, uint64_t rule)
 
 static struct table *grown(const struct table *old)
 {
-    unsigned bits = old ? old->bits + 1 : FIRST_BITS;
+    unsigned bits = old ? old->bits + GROWTH_BITS : FIRST_BITS;
     struct table *table = arena_map(sizeof *table + (sizeof(struct entry) << bits));
     if (!table)
         return NULL;

@@ -500,16 +500,9 @@ void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t
 /* --- paths seen before --- */
 
 enum {
-    MEMO_AFTER_WALKS = 64, /* short-lived threads do without */
+    MEMO_AFTER_WALKS = 256, /* short-lived threads do without */
     HINT_CHANGES_MAX = 16
 };
-
-static void reset_memos(struct memo_table *table)
-{
-    memset(table, 0, sizeof *table);
-    for (int i = 0; i < 1 << MEMO_BITS; i++)
-        table->hints[i].slots[0] = table->hints[i].slots[1] = &held_zero;
-}
 
 static inline uint64_t memo_index(uint64_t key)
 {
@@ -521,22 +514,28 @@ static inline struct memo_hint *hint_of(struct memo_table *table, uint64_t pc, u
     return &table->hints[memo_index(pc ^ sp << 16)];
 }
 
+/* Zeroed memory is a hint to a word that is always there. */
+static inline uint64_t word_of(uint64_t slot)
+{
+    return *(const uint64_t *)((uint64_t)&held_zero + slot);
+}
+
 static inline struct leaf_memo *memo_of(struct memo_table *table, const struct memo_hint *hint,
                                         uint64_t pc, uint64_t sp)
 {
-    uint64_t content = *hint->slots[0] + *hint->slots[1] * 3;
+    uint64_t content = word_of(hint->slots[0]) + word_of(hint->slots[1]) * 3;
     return &table->memos[memo_index((pc ^ sp << 16) + content * 0xe7037ed1a0b428dbu)];
 }
 
 /* Paths from the same leaf differ in this word. */
 static void learn_hint(struct memo_hint *hint, uint64_t slot)
 {
-    const uint64_t *word = (const uint64_t *)slot;
-    if (hint->changes == HINT_CHANGES_MAX || word == hint->slots[0] || word == hint->slots[1])
+    slot -= (uint64_t)&held_zero;
+    if (hint->changes == HINT_CHANGES_MAX || slot == hint->slots[0] || slot == hint->slots[1])
         return;
     hint->changes++;
     hint->slots[1] = hint->slots[0];
-    hint->slots[0] = word;
+    hint->slots[0] = slot;
 }
 
 /* The frame at which the memorized path met the stack that was remembered then. */
@@ -613,12 +612,10 @@ void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site)
     uint32_t words_begin = met < 0 ? 0 : unwinder->frames[met].words_begin;
     if (unwinder->word_count - words_begin > MEMO_WORDS_MAX)
         return;
-    if (!unwinder->memos) {
+    if (!unwinder->memos)
         unwinder->memos = arena_alloc(sizeof *unwinder->memos);
-        if (!unwinder->memos)
-            return;
-        reset_memos(unwinder->memos);
-    }
+    if (!unwinder->memos)
+        return;
     const struct frame_start *leaf = &unwinder->leaf;
     struct memo_hint *hint = hint_of(unwinder->memos, leaf->pc, leaf->sp);
     if (hint->last_sp != leaf->sp) { /* a memo is for what comes again */
@@ -646,7 +643,7 @@ void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top
 {
     *unwinder = (struct unwinder){.limit = limit, .stack_top = stack_top, .memos = memos};
     if (memos)
-        reset_memos(memos);
+        memset(memos, 0, sizeof *memos);
     unwinder->frames = memory;
     unwinder->fresh = (struct fresh_frame *)(unwinder->frames + limit + 1);
     unwinder->words = (struct frame_word *)(unwinder->fresh + limit + 1);
@@ -661,7 +658,7 @@ void unwinder_forget(struct unwinder *unwinder)
     unwinder->is_reusable = false;
     unwinder->leaf.pc = 0;
     if (unwinder->memos)
-        reset_memos(unwinder->memos);
+        memset(unwinder->memos, 0, sizeof *unwinder->memos);
     unwinder->ranges[0] = unwinder->ranges[1] = (struct stack_range){0};
 }
 

@@ -102,9 +102,9 @@ struct leaf_memo {
 /* Two words of the thread's own stack in which paths from the same leaf have differed. What they
  * hold helps to choose the memo; it proves nothing. */
 struct memo_hint {
-    const uint64_t *slots[2];
-    uint64_t changes; /* so far; the choice is not changed for ever */
-    uint64_t last_sp; /* of the last path from here that had no memo */
+    uint64_t slots[2]; /* less the address of a word that is always there */
+    uint64_t changes;  /* so far; the choice is not changed for ever */
+    uint64_t last_sp;  /* of the last path from here that had no memo */
 };
 
 struct memo_table {
