@@ -203,6 +203,9 @@ static bool load(const struct request *request, struct trace *trace, char **ret_
 /* Of an earlier moment less is known than of the end. */
 static bool is_known(const struct request *request, const struct trace *trace)
 {
+    if (request->format->is_whole && !trace_knows_all(trace))
+        return command_misuse("%s is of a whole run: not known of that moment",
+                              request->format->name) == STATUS_OK;
     for (size_t i = 0; i < request->measure_count; i++)
         if (!export_knows(trace, request->measures[i]))
             return command_misuse("--measure=%s is not known of that moment",

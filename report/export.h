@@ -37,6 +37,7 @@ struct export_format {
     bool is_binary;   /* not for a terminal */
     bool is_gzip;     /* whatever the file is called */
     bool is_report;   /* takes groupings */
+    bool is_whole;    /* of a whole run: an earlier moment will not do */
     bool (*write)(FILE *out, const struct export *export, struct error *error);
 };
 
@@ -64,9 +65,13 @@ char *export_escaped(const char *text);
  * escaped yet. To be freed; NULL when out of memory. */
 char *export_frame_name(const struct frame *frame);
 
+extern const struct export_format export_callgrind;
+extern const struct export_format export_dhat;
+extern const struct export_format export_dot;
 extern const struct export_format export_folded;
+extern const struct export_format export_massif;
+extern const struct export_format export_perf;
 extern const struct export_format export_pprof;
 extern const struct export_format export_speedscope;
-extern const struct export_format export_callgrind;
 
 #endif

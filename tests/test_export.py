@@ -10,12 +10,13 @@ import json
 import pathlib
 import re
 import shutil
+import tracemalloc
 
 from pprof_file import PprofFile
 from tap import Tap
 from traced import Build, Tracer, execute
 
-FORMATS = ["pprof", "folded", "speedscope", "callgrind"]
+FORMATS = ["pprof", "folded", "speedscope", "callgrind", "massif", "dhat", "dot", "perf"]
 
 # Field names of the report, by measure.
 MEASURES = {"live": "live_bytes", "peak": "peak_live_bytes", "total": "alloc_bytes", "count": "alloc_count",
@@ -326,10 +327,154 @@ class Exports:
                     expected[f"{file or '???'}:{function}"] += value
                 self.equal(dict(got), dict(expected), f"callgrind_annotate --inclusive={option}: {measure}")
 
+    # ---- massif ----
+
+    @staticmethod
+    def massif_name(frame):
+        function, file, line = frame
+        return f"{function} ({pathlib.PurePosixPath(file).name}:{line})".replace("#", ":") if file else None
+
+    @staticmethod
+    def massif_nodes(lines):
+        """{path, allocating frame first: bytes} of a tree, and the bytes of what was left out, by the same paths."""
+        nodes, rest, path = {}, {}, []
+        for line in lines:
+            depth, bytes_text, text = re.fullmatch(r"( *)n\d+: (\d+) (.*)", line).groups()
+            path = path[:len(depth)]
+            if "below massif's threshold" in text:
+                rest[tuple(path[1:])] = int(bytes_text)
+                continue
+            name = re.sub(r"^0x[0-9A-F]+: ", "", text)
+            path.append(name if re.search(r":\d+\)$", name) else None)
+            nodes[tuple(path[1:])] = nodes.get(tuple(path[1:]), 0) + int(bytes_text)
+        return nodes, rest
+
+    def massif(self):
+        snapshots = []
+        for line in self.export("massif").decode().splitlines():
+            if line.startswith("snapshot="):
+                snapshots.append(({}, []))
+            elif snapshots and re.match(r" *n\d+: ", line):
+                snapshots[-1][1].append(line)
+            elif snapshots and "=" in line:
+                snapshots[-1][0].update([line.split("=", 1)])
+        self.equal([int(fields["time"]) for fields, _ in snapshots], sorted(int(fields["time"]) for fields, _ in snapshots),
+                   "massif: snapshots in the order of time")
+        self.equal(snapshots[-1][0]["heap_tree"], "detailed", "massif: the last one has a tree")
+        for word, measure in (("peak", "peak"), ("detailed", "live")):
+            fields, tree = next(item for item in snapshots if item[0]["heap_tree"] == word)
+            total = self.reference.total(measure)
+            self.equal(int(fields["mem_heap_B"]), total, f"massif: {measure}")
+            nodes, rest = self.massif_nodes(tree)
+            sums = collections.Counter()
+            for stack, value in self.reference.values(measure).items():
+                names = [self.massif_name(frame) for frame in reversed(stack)]
+                for depth in range(min(len(names), 30) + 1):
+                    sums[tuple(names[:depth])] += value
+            # Frames without a line share a name here, so only paths of lines can be compared one by one.
+            expected = {path: value for path, value in sums.items() if value >= total // 100 and None not in path}
+            self.equal({path: value for path, value in nodes.items() if None not in path}, expected, f"massif: the tree of {measure}")
+            children = collections.Counter()
+            for path, value in nodes.items():
+                children[path[:-1]] += value if path else 0
+            self.equal({path: children[path] + rest.get(path, 0) for path in nodes if path and (children[path] or path in rest)
+                        and None not in path and children[path] + rest.get(path, 0) > nodes[path]}, {},
+                       f"massif: {measure}: callers have no more than what they called")
+
+    def ms_print(self):
+        if not self.has("ms_print", "ms_print"):
+            return
+        text = self.client("ms_print", "--threshold=0", self.file("massif"))
+        for measure, word in (("peak", r"\(peak\)"), ("live", "")):
+            total = f"{self.reference.total(measure):,}"
+            self.tap.ok(re.search(rf"^ *\d+ +[\d,]+ +{total} +{total} +0 +0$", text, flags=re.M), f"{self.name}: ms_print: {measure} {total}", text[-2000:])
+        shown = re.findall(r"^100\.00% \(([\d,]+)B\) \(heap allocation functions\)", text, flags=re.M)
+        self.equal(shown, [f"{self.reference.total(measure):,}" for measure in ("peak", "live") if self.reference.total(measure)],
+                   "ms_print: the trees")
+        first = collections.Counter()
+        for stack, value in self.reference.values("peak").items():
+            first[self.massif_name(stack[-1])] += value
+        rows = set(re.findall(r"^->[\d.]+% \(([\d,]+)B\) 0x[0-9A-F]+: (.* \(.*:\d+\))$", text, flags=re.M))
+        expected = {(f"{value:,}", name) for name, value in first.items() if name and value >= self.reference.total("peak") // 100}
+        self.equal(expected - rows, set(), "ms_print: lines at the peak")
+
+    # ---- DHAT ----
+
+    def dhat(self):
+        document = json.loads(self.export("dhat"))
+        table = document["ftbl"]
+        self.equal(table[0], "[root]", "dhat: the root")
+        for field, key in (("tb", "alloc_bytes"), ("tbk", "alloc_count"), ("gb", "peak_live_bytes"), ("gbk", "peak_live_count"),
+                           ("eb", "live_bytes"), ("ebk", "live_count")):
+            got, expected = collections.Counter(), collections.Counter()
+            for point in document["pps"]:
+                got[tuple(re.sub(r"^0x[0-9A-F]+: ", "", table[i]) for i in point["fs"])] += point[field]
+            for stack, items in self.reference.by_stack.items():
+                expected[tuple(self.dhat_name(frame) for frame in reversed(stack))] += sum(item[key] for item in items)
+            self.equal(self.without_lineless(got), self.without_lineless(expected), f"dhat: {key} of every stack")
+            self.equal(sum(point[field] for point in document["pps"]), sum(expected.values()), f"dhat: {key}")
+        paths = [tuple(point["fs"]) for point in document["pps"]]
+        self.equal(len(set(paths)), len(paths), "dhat: every stack is there once")
+
+    @staticmethod
+    def dhat_name(frame):
+        function, file, line = frame
+        return f"{function} ({pathlib.PurePosixPath(file).name}:{line})" if file else None
+
+    # ---- dot ----
+
+    def dot(self):
+        if not self.has("dot", "Graphviz"):
+            return
+        graph = json.loads(self.client("dot", "-Tdot_json", self.file("dot", "--measure=total")))
+        total = self.reference.total("total")
+        functions, calls = {}, {}
+        for node in graph.get("objects", []):
+            _, amount, own, count = node["label"].split("\\n")
+            functions[node["_gvid"]] = node["tooltip"], amount, own, int(count.rstrip("×"))
+        for edge in graph.get("edges", []):
+            calls[functions[edge["tail"]][0], functions[edge["head"]][0]] = edge["label"].split("\\n")[0]
+        tooltip = lambda frame: (frame[0] + (" " + frame[1] if frame[1] else "")).replace("\\", "\\\\")  # as dot gives it back
+        cumulative, own = (self.reference.by_frame("total", lambda frame: frame[:2], is_cumulative) for is_cumulative in (True, False))
+        count = self.reference.by_frame("count", lambda frame: frame[:2], True)
+        expected = {tooltip(key): (self.dot_amount(value, total), f"({self.dot_amount(own.get(key, 0), total)})", count[key])
+                    for key, value in cumulative.items() if value / total >= 0.005}
+        self.equal({name: rest for name, *rest in map(list, functions.values())}, {key: list(value) for key, value in expected.items()},
+                   "dot: the functions")
+        sums = collections.Counter()
+        for stack, value in self.reference.values("total").items():
+            for call in {(caller[:2], callee[:2]) for caller, callee in zip(stack, stack[1:])}:
+                sums[call] += value
+        expected = {(tooltip(caller), tooltip(callee)): self.dot_amount(value, total) for (caller, callee), value in sums.items()
+                    if tooltip(caller) in expected and tooltip(callee) in expected and value / total >= 0.001}
+        self.equal(calls, expected, "dot: the calls")
+
+    @staticmethod
+    def dot_amount(value, total):
+        return f"{tracemalloc._format_size(value, False)} {100 * value / total:.2f}%"  # pylint: disable=protected-access
+
+    # ---- perf script ----
+
+    def perf(self):
+        got, expected = collections.Counter(), collections.Counter()
+        for sample in self.export("perf", "--measure=total").decode().split("\n\n"):
+            if not sample.strip():
+                continue
+            head, *frames = sample.strip("\n").split("\n")
+            # What stackcollapse-perf.pl and speedscope look for.
+            self.tap.ok(re.match(r"\S.+?\s+(\d+)/(\d+)\s+\d+\.\d+:\s", head), f"{self.name}: perf: a head", head) if got == {} else None
+            period = int(re.search(r":\s*(\d+)\s+(\S+):\s*$", head).group(1))
+            stack = [re.fullmatch(r"\s*(\w+)\s*(.+) \((\S*)\)", frame).group(2) for frame in frames]
+            got[tuple(reversed(stack))] += period
+        for stack, value in self.reference.values("total").items():
+            expected[tuple(function for function, _, _ in stack)] += value
+        self.equal(dict(got), dict(expected), "perf: stacks of functions")
+
     # ---- all ----
 
     def everything(self):
-        for check in (self.folded, self.flamegraph, self.pprof, self.go, self.speedscope, self.callgrind, self.callgrind_annotate):
+        for check in (self.folded, self.flamegraph, self.pprof, self.go, self.speedscope, self.callgrind, self.callgrind_annotate,
+                      self.massif, self.ms_print, self.dhat, self.dot, self.perf):
             self.tap.run(lambda _, run=check: run(), name=f"{self.name}: {check.__name__}")
 
 
