@@ -182,12 +182,13 @@ static inline uint32_t own_counters(struct thread *thread, uint32_t counters)
     return callsite_counters_of_node(&thread->sites, owner->node, thread->index);
 }
 
-/* How many blocks a recorded one stands for. */
+/* How many blocks a recorded one that is given back stands for. */
 static inline uint64_t weight(const void *block, struct live_block taken)
 {
-    return likely(!options.sample_bytes)
-               ? 1
-               : sampling_weight(block, taken.size_bytes, options.sample_bytes);
+    if (likely(!options.sample_bytes))
+        return 1;
+    live_uncount_block(block);
+    return sampling_weight(block, taken.size_bytes, options.sample_bytes);
 }
 
 static void release(struct thread *thread, const void *block, struct live_block taken)
@@ -252,7 +253,8 @@ static __attribute__((noinline)) uint64_t draw_sample(struct thread *thread, con
         return 0;
     }
     thread->until_sample_bytes = sampling_gap(&thread->random, options.sample_bytes);
-    return weight(block, (struct live_block){.size_bytes = size_bytes});
+    live_count_block(block);
+    return sampling_weight(block, size_bytes, options.sample_bytes);
 }
 
 void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes, uint64_t pc,

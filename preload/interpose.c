@@ -95,6 +95,38 @@ ALWAYS_INLINE void freed(struct thread *thread, const void *block)
     heap_freed(thread, block);
 }
 
+/* --- sampled mode: most blocks are none of ours --- */
+
+/* The calling thread if it samples and nothing needs to be looked at first, else NULL. */
+ALWAYS_INLINE struct thread *sampling_thread(void)
+{
+    struct thread *thread = thread_self;
+    return likely(thread != NULL) && thread->sampling_generation == *thread_generation ? thread
+                                                                                       : NULL;
+}
+
+/* True: this allocation is not in the sample, and has been counted. */
+ALWAYS_INLINE bool is_passed_over(enum trace_call call, size_t size_bytes)
+{
+    struct thread *thread = sampling_thread();
+    if (likely(!thread) || size_bytes >= (uint64_t)thread->until_sample_bytes)
+        return false;
+    thread->until_sample_bytes -= (int64_t)(size_bytes + !size_bytes);
+    thread->totals->calls[call]++;
+    thread->last_block = NULL;
+    return true;
+}
+
+/* True: this block was not in the sample, and its end has been counted. */
+ALWAYS_INLINE bool is_unknown(enum trace_call call, const void *block)
+{
+    struct thread *thread = sampling_thread();
+    if (likely(!thread) || live_may_hold(block))
+        return false;
+    thread->totals->calls[call]++;
+    return true;
+}
+
 /* --- allocation --- */
 
 #define RECORD_ALLOCATION(thread, block, size_bytes)                                               \
@@ -104,12 +136,20 @@ ALWAYS_INLINE void freed(struct thread *thread, const void *block)
         end(thread);                                                                               \
     } while (0)
 
-EXPORT HOT void *malloc(size_t size)
+static HOT __attribute__((noinline)) void *malloc_recorded(size_t size)
 {
     struct thread *thread = begin(CALL_MALLOC, BUSY_RECORDING);
     void *block = real.malloc(size);
     RECORD_ALLOCATION(thread, block, size);
     return block;
+}
+
+/* Calls in tail position, so that the caller is still the caller. */
+EXPORT HOT void *malloc(size_t size)
+{
+    if (is_passed_over(CALL_MALLOC, size))
+        return real.malloc(size);
+    return malloc_recorded(size);
 }
 
 EXPORT HOT void *calloc(size_t count, size_t size)
@@ -253,12 +293,20 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 
 /* --- freeing: the entry goes before the block --- */
 
-EXPORT HOT void free(void *block)
+static HOT __attribute__((noinline)) void free_recorded(void *block)
 {
     struct thread *thread = begin(CALL_FREE, BUSY_RECORDING);
     freed(thread, block);
     real.free(block);
     end(thread);
+}
+
+EXPORT HOT void free(void *block)
+{
+    if (is_unknown(CALL_FREE, block))
+        real.free(block);
+    else
+        free_recorded(block);
 }
 
 EXPORT void cfree(void *block)

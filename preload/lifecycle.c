@@ -176,6 +176,8 @@ static bool begin(void)
     if (!thread_init() || !create_trace(false) || !callsite_init())
         return false;
     live_init(real_is_glibc_malloc(), trace.header->start_time_ns);
+    if (options.sample_bytes)
+        live_count_pages();
     tell_live_map();
     begin_history();
     trace_reserve(SECTION_MODULES, sizeof(struct trace_module));

@@ -55,6 +55,21 @@ uint64_t live_map_address(void)
     return (uint64_t)&roots;
 }
 
+/* In sampled mode few blocks are remembered, and most pages have none: then a middle node is
+ * followed by a count for each page below it, which is 255 for ever once it has been. */
+enum {
+    PAGE_BITS = 12,
+    PAGES_PER_MIDDLE = 1 << (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS - PAGE_BITS),
+    COUNT_MAX = 255
+};
+
+static size_t middle_bytes = sizeof(leaf_words *) << LIVE_MIDDLE_BITS;
+
+void live_count_pages(void)
+{
+    middle_bytes += PAGES_PER_MIDDLE;
+}
+
 /* Two threads may need the same node at once; one's mapping wins, the other's is returned. */
 static void *install(void **place, size_t size_bytes)
 {
@@ -75,7 +90,7 @@ static __attribute__((noinline)) uint32_t *slot_create(uint64_t address)
     leaf_words ***root = &roots[address >> 3 & 1][address >> (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS)];
     leaf_words **middle = __atomic_load_n(root, __ATOMIC_ACQUIRE);
     if (!middle)
-        middle = install((void **)root, sizeof(leaf_words *) << LIVE_MIDDLE_BITS);
+        middle = install((void **)root, middle_bytes);
     if (!middle)
         return NULL;
     leaf_words **place = &middle[address >> LIVE_LEAF_BITS & ((1 << LIVE_MIDDLE_BITS) - 1)];
@@ -218,6 +233,49 @@ struct live_block live_insert(const void *pointer, uint64_t size_bytes, uint32_t
     store(word, counters << 6 | code << 1 | HEAD);
     *ret_failed = false;
     return old;
+}
+
+/* NULL when nothing near it was ever live. */
+static inline uint8_t *page_count(uint64_t address)
+{
+    if (!is_mappable(address))
+        return NULL;
+    leaf_words **middle = __atomic_load_n(
+        &roots[address >> 3 & 1][address >> (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS)], __ATOMIC_ACQUIRE);
+    if (unlikely(!middle))
+        return NULL;
+    uint8_t *counts = (uint8_t *)(middle + (1 << LIVE_MIDDLE_BITS));
+    return &counts[address >> PAGE_BITS & (PAGES_PER_MIDDLE - 1)];
+}
+
+bool live_may_hold(const void *pointer)
+{
+    const uint8_t *count = page_count((uint64_t)pointer);
+    return count && __atomic_load_n(count, __ATOMIC_RELAXED) != 0;
+}
+
+static void change_count(uint8_t *count, int change)
+{
+    uint8_t old = __atomic_load_n(count, __ATOMIC_RELAXED);
+    while (old != COUNT_MAX &&
+           !__atomic_compare_exchange_n(count, &old, (uint8_t)(old + change), false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+void live_count_block(const void *pointer)
+{
+    uint64_t address = (uint64_t)pointer;
+    uint8_t *count = slot_or_create(address) ? page_count(address) : NULL;
+    if (count)
+        change_count(count, 1);
+}
+
+void live_uncount_block(const void *pointer)
+{
+    uint8_t *count = page_count((uint64_t)pointer);
+    if (count)
+        change_count(count, -1);
 }
 
 struct live_block live_remove(const void *pointer)

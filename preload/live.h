@@ -40,6 +40,14 @@ struct live_block live_insert(const void *address, uint64_t size_bytes, uint32_t
 /* Forgets a block and returns what was known of it. */
 struct live_block live_remove(const void *address);
 
+/* Sampled mode: keeps count of the blocks on each page, so that live_may_hold can tell at the price
+ * of one byte that this is none of them. live_count_pages comes before the first block; a block is
+ * counted before it is inserted and uncounted after it was removed. */
+void live_count_pages(void);
+bool live_may_hold(const void *address);
+void live_count_block(const void *address);
+void live_uncount_block(const void *address);
+
 /* Calls visit for every live block. Meaningful while no other thread allocates. */
 void live_visit(void (*visit)(const void *address, struct live_block block, void *data),
                 void *data);

@@ -193,7 +193,7 @@ static struct thread *new_thread(uint32_t tid)
         if (!thread)
             return NULL;
     }
-    *thread = (struct thread){0};
+    *thread = (struct thread){.sampling_generation = UINT64_MAX};
     unwinder_init(&thread->unwinder, options.depth, stack_top(tid), memos, thread + 1);
     return thread;
 }
@@ -269,6 +269,7 @@ void thread_catch_up(struct thread *thread)
         thread->until_sample_bytes = sampling_gap(&thread->random, options.sample_bytes);
     thread->flush_above = thread->flush_below = 0;
     thread->generation = generation;
+    thread->sampling_generation = thread->is_sampling ? generation : UINT64_MAX;
 }
 
 void thread_after_fork(void)

@@ -38,6 +38,7 @@ struct thread {
     bool is_sole;           /* no other thread has ever been seen */
     bool is_sampling;       /* see sampling.h */
     int64_t until_sample_bytes;
+    uint64_t sampling_generation; /* as generation, while sampling; else never the current one */
     uint64_t random;
     uint64_t code_epoch; /* of the last unloading of code this thread has heard of */
     struct unwinder unwinder;
