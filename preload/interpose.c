@@ -35,10 +35,10 @@ static __attribute__((noinline)) struct thread *begin_otherwise(enum trace_call 
     return thread;
 }
 
-ALWAYS_INLINE struct thread *begin(enum trace_call call, enum busy busy)
+/* thread: thread_self. */
+ALWAYS_INLINE struct thread *begin_as(struct thread *thread, enum trace_call call, enum busy busy)
 {
     uint64_t sp = (uint64_t)__builtin_frame_address(0);
-    struct thread *thread = thread_self;
     if (unlikely(!thread || thread->generation != *thread_generation || thread->busy)) {
         thread = begin_otherwise(call, sp);
         if (!is_thread(thread))
@@ -49,6 +49,11 @@ ALWAYS_INLINE struct thread *begin(enum trace_call call, enum busy busy)
     thread->nested_block = NULL;
     thread->busy = busy;
     return thread;
+}
+
+ALWAYS_INLINE struct thread *begin(enum trace_call call, enum busy busy)
+{
+    return begin_as(thread_self, call, busy);
 }
 
 ALWAYS_INLINE void end(struct thread *thread)
@@ -97,19 +102,16 @@ ALWAYS_INLINE void freed(struct thread *thread, const void *block)
 
 /* --- sampled mode: most blocks are none of ours --- */
 
-/* The calling thread if it samples and nothing needs to be looked at first, else NULL. */
-ALWAYS_INLINE struct thread *sampling_thread(void)
+ALWAYS_INLINE bool is_sampling(const struct thread *thread)
 {
-    struct thread *thread = thread_self;
-    return likely(thread != NULL) && thread->sampling_generation == *thread_generation ? thread
-                                                                                       : NULL;
+    return thread && unlikely(thread->is_sampling) &&
+           thread->sampling_generation == *thread_generation;
 }
 
 /* True: this allocation is not in the sample, and has been counted. */
-ALWAYS_INLINE bool is_passed_over(enum trace_call call, size_t size_bytes)
+ALWAYS_INLINE bool is_passed_over(struct thread *thread, enum trace_call call, size_t size_bytes)
 {
-    struct thread *thread = sampling_thread();
-    if (likely(!thread) || size_bytes >= (uint64_t)thread->until_sample_bytes)
+    if (!is_sampling(thread) || size_bytes >= (uint64_t)thread->until_sample_bytes)
         return false;
     thread->until_sample_bytes -= (int64_t)(size_bytes + !size_bytes);
     thread->totals->calls[call]++;
@@ -118,10 +120,9 @@ ALWAYS_INLINE bool is_passed_over(enum trace_call call, size_t size_bytes)
 }
 
 /* True: this block was not in the sample, and its end has been counted. */
-ALWAYS_INLINE bool is_unknown(enum trace_call call, const void *block)
+ALWAYS_INLINE bool is_unknown(struct thread *thread, enum trace_call call, const void *block)
 {
-    struct thread *thread = sampling_thread();
-    if (likely(!thread) || live_may_hold(block))
+    if (!is_sampling(thread) || live_may_hold(block))
         return false;
     thread->totals->calls[call]++;
     return true;
@@ -136,28 +137,41 @@ ALWAYS_INLINE bool is_unknown(enum trace_call call, const void *block)
         end(thread);                                                                               \
     } while (0)
 
-static HOT __attribute__((noinline)) void *malloc_recorded(size_t size)
+/* The functions that are called most are split: what comes first needs no frame of its own, and
+ * what follows is called in tail position, so that it sees the caller's caller as its own. */
+
+static HOT __attribute__((noinline)) void *malloc_recorded(size_t size, struct thread *thread)
 {
-    struct thread *thread = begin(CALL_MALLOC, BUSY_RECORDING);
+    thread = begin_as(thread, CALL_MALLOC, BUSY_RECORDING);
     void *block = real.malloc(size);
     RECORD_ALLOCATION(thread, block, size);
     return block;
 }
 
-/* Calls in tail position, so that the caller is still the caller. */
 EXPORT HOT void *malloc(size_t size)
 {
-    if (is_passed_over(CALL_MALLOC, size))
+    struct thread *thread = thread_self;
+    if (is_passed_over(thread, CALL_MALLOC, size))
         return real.malloc(size);
-    return malloc_recorded(size);
+    return malloc_recorded(size, thread);
+}
+
+static HOT __attribute__((noinline)) void *calloc_recorded(size_t count, size_t size,
+                                                           struct thread *thread)
+{
+    thread = begin_as(thread, CALL_CALLOC, BUSY_RECORDING);
+    void *block = real.calloc(count, size);
+    RECORD_ALLOCATION(thread, block, count * size);
+    return block;
 }
 
 EXPORT HOT void *calloc(size_t count, size_t size)
 {
-    struct thread *thread = begin(CALL_CALLOC, BUSY_RECORDING);
-    void *block = real.calloc(count, size);
-    RECORD_ALLOCATION(thread, block, count * size);
-    return block;
+    struct thread *thread = thread_self;
+    size_t total;
+    if (!__builtin_mul_overflow(count, size, &total) && is_passed_over(thread, CALL_CALLOC, total))
+        return real.calloc(count, size);
+    return calloc_recorded(count, size, thread);
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
@@ -263,14 +277,23 @@ static __attribute__((noinline)) void *realloc_otherwise(struct thread *thread, 
         RECORD_ALLOCATION(thread, result, size_bytes);                                             \
     } while (0)
 
-EXPORT HOT void *realloc(void *block, size_t size)
+static HOT __attribute__((noinline)) void *realloc_recorded(void *block, size_t size,
+                                                            struct thread *thread)
 {
-    struct thread *thread = begin(CALL_REALLOC, BUSY_RECORDING);
     void *result;
+    thread = begin_as(thread, CALL_REALLOC, BUSY_RECORDING);
     if (unlikely(!is_thread(thread)))
         return realloc_otherwise(thread, block, size);
     REALLOCATE(thread, block, size, real.realloc(block, size), result);
     return result;
+}
+
+EXPORT HOT void *realloc(void *block, size_t size)
+{
+    struct thread *thread = thread_self;
+    if (is_sampling(thread) && !live_may_hold(block) && is_passed_over(thread, CALL_REALLOC, size))
+        return real.realloc(block, size);
+    return realloc_recorded(block, size, thread);
 }
 
 /* glibc's calls realloc through the PLT: that call is only counted. If the product overflows it
@@ -293,9 +316,9 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 
 /* --- freeing: the entry goes before the block --- */
 
-static HOT __attribute__((noinline)) void free_recorded(void *block)
+static HOT __attribute__((noinline)) void free_recorded(void *block, struct thread *thread)
 {
-    struct thread *thread = begin(CALL_FREE, BUSY_RECORDING);
+    thread = begin_as(thread, CALL_FREE, BUSY_RECORDING);
     freed(thread, block);
     real.free(block);
     end(thread);
@@ -303,10 +326,11 @@ static HOT __attribute__((noinline)) void free_recorded(void *block)
 
 EXPORT HOT void free(void *block)
 {
-    if (is_unknown(CALL_FREE, block))
+    struct thread *thread = thread_self;
+    if (is_unknown(thread, CALL_FREE, block))
         real.free(block);
     else
-        free_recorded(block);
+        free_recorded(block, thread);
 }
 
 EXPORT void cfree(void *block)
