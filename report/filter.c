@@ -2,21 +2,24 @@
 /* filter.c -- Which stacks to keep: tracemalloc's inclusive and exclusive patterns. */
 #include "filter.h"
 
+#include "pattern.h"
 #include "text.h"
+#include "tracemalloc.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *take_subject(const char *text, enum filter_subject *ret_subject)
+static const char *take_subject(const char *text, struct filter *filter)
 {
     static const char *const names[] = {"file:", "function:", "module:"};
-    *ret_subject = FILTER_FILE;
+    bool is_any = text_starts_with(text, "any-");
+    const char *name = text + (is_any ? strlen("any-") : 0);
     for (int i = 0; i < 3; i++) {
-        if (!text_starts_with(text, names[i]))
+        if (!text_starts_with(name, names[i]))
             continue;
-        *ret_subject = (enum filter_subject)i;
-        return text + strlen(names[i]);
+        filter->subject = (enum filter_subject)i;
+        filter->is_all_frames = is_any;
+        return name + strlen(names[i]);
     }
     return text;
 }
@@ -38,7 +41,7 @@ bool filters_add(struct filters *filters, const char *text, bool is_exclusive, s
     if (filters->count == FILTERS_MAX)
         return error_set(error, "more than %d filters", FILTERS_MAX);
     struct filter filter = {.is_exclusive = is_exclusive};
-    filter.pattern = strdup(take_subject(text, &filter.subject));
+    filter.pattern = strdup(take_subject(text, &filter));
     if (!filter.pattern)
         return error_out_of_memory(error);
     take_line(&filter);
@@ -56,15 +59,15 @@ void filters_finish(struct filters *filters)
 /* "demo.c" means any demo.c: a pattern without a slash is also held against the last component. */
 static bool path_matches(const char *pattern, const char *path)
 {
-    return fnmatch(pattern, path, 0) == 0 || fnmatch(pattern, text_short_path(path), 0) == 0 ||
-           (!strchr(pattern, '/') && fnmatch(pattern, text_basename(path), 0) == 0);
+    return pattern_matches(pattern, path) || pattern_matches(pattern, text_short_path(path)) ||
+           (!strchr(pattern, '/') && pattern_matches(pattern, text_basename(path)));
 }
 
 static bool function_matches(const char *pattern, const char *function)
 {
     char name[512];
-    return fnmatch(pattern, function, 0) == 0 ||
-           fnmatch(pattern, text_short_function(function, name, sizeof name), 0) == 0;
+    return pattern_matches(pattern, function) ||
+           pattern_matches(pattern, text_short_function(function, name, sizeof name));
 }
 
 static bool frame_matches(const struct filter *filter, const struct frame *frame)
@@ -81,17 +84,49 @@ static bool frame_matches(const struct filter *filter, const struct frame *frame
     return false;
 }
 
-static bool stack_matches(const struct filters *filters, const struct filter *filter,
-                          const struct stacks *stacks, uint32_t node)
+/* As tracemalloc's Filter. */
+static bool frame_matches_to_the_letter(const struct filter *filter, const struct frame *frame)
+{
+    if (filter->subject != FILTER_FILE)
+        return frame_matches(filter, frame);
+    char *file = tracemalloc_file(frame);
+    bool is_match = file && pattern_matches(filter->pattern, file) &&
+                    (!filter->line || filter->line == tracemalloc_line(frame));
+    free(file);
+    return is_match;
+}
+
+static bool any_matches_to_the_letter(const struct filter *filter, const struct stacks *stacks,
+                                      uint32_t node)
+{
+    uint32_t *frames = malloc(STACK_NODES_MAX * sizeof *frames);
+    size_t count = frames ? stack_visible(stacks, node, frames, STACK_NODES_MAX) : 0;
+    bool is_match = false;
+    for (size_t i = 0; i < count && !is_match; i++)
+        is_match = frame_matches_to_the_letter(filter, &stacks->frames[frames[i]]);
+    free(frames);
+    return is_match;
+}
+
+static bool any_matches(const struct filter *filter, const struct stacks *stacks, uint32_t node)
 {
     struct stack_walk walk = stack_walk(stacks, node);
     uint32_t frame;
-    if (!filters->is_all_frames)
-        return frame_matches(filter, &stacks->frames[stacks->charges[node].frame]);
     while ((frame = stack_walk_next(&walk)) != NO_FRAME)
         if (frame_matches(filter, &stacks->frames[frame]))
             return true;
     return false;
+}
+
+static bool stack_matches(const struct filters *filters, const struct filter *filter,
+                          const struct stacks *stacks, uint32_t node)
+{
+    const struct frame *charged = &stacks->frames[stacks->charges[node].frame];
+    bool is_any = filters->is_all_frames || filter->is_all_frames;
+    if (filters->is_tracemalloc)
+        return is_any ? any_matches_to_the_letter(filter, stacks, node)
+                      : frame_matches_to_the_letter(filter, charged);
+    return is_any ? any_matches(filter, stacks, node) : frame_matches(filter, charged);
 }
 
 bool filters_keep(const struct filters *filters, const struct stacks *stacks, uint32_t node)

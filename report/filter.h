@@ -2,7 +2,8 @@
 /* filter.h -- Which stacks to keep: tracemalloc's inclusive and exclusive patterns.
  *
  * A stack is kept if there are no inclusive filters or any of them matches, and no exclusive one
- * does. A filter looks at the charged frame, or with is_all_frames at every frame of the stack. */
+ * does. A filter looks at the charged frame, or with is_all_frames at every frame of the stack; one
+ * that begins with "any-" does so by itself. */
 #ifndef MEMTRACE_FILTER_H
 #define MEMTRACE_FILTER_H
 
@@ -20,18 +21,21 @@ enum filter_subject {
 
 struct filter {
     enum filter_subject subject;
-    char *pattern; /* of fnmatch; * matches slashes too */
+    char *pattern;
     uint32_t line; /* 0: any */
     bool is_exclusive;
+    bool is_all_frames;
 };
 
 struct filters {
     struct filter filters[FILTERS_MAX];
     size_t count;
     bool is_all_frames;
+    bool is_tracemalloc; /* files are called as there, and held against patterns whole */
 };
 
-/* text is PATTERN or file:PATTERN[:LINE], function:PATTERN, module:PATTERN. */
+/* text is PATTERN or file:PATTERN[:LINE], function:PATTERN, module:PATTERN, or one of these three
+ * after "any-". */
 bool filters_add(struct filters *filters, const char *text, bool is_exclusive, struct error *error);
 void filters_finish(struct filters *filters);
 bool filters_keep(const struct filters *filters, const struct stacks *stacks, uint32_t node);

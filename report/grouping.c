@@ -62,13 +62,18 @@ bool grouping_extend_frames(struct grouping *grouping)
 /* Stacks are numbered from the outermost frame inwards: a stack is (the stack outside, group of the
  * frame). Runtime frames outside of everything (the start of the program, of a thread) are not
  * shown; 0 is the stack of which nothing is. */
+static uint32_t append_frame(struct grouping *grouping, uint32_t outer, uint32_t frame)
+{
+    return numbering_of(&grouping->outwards, outer, grouping->frame_groups[frame], 1);
+}
+
 static uint32_t extend_stack(struct grouping *grouping, uint32_t outer, uint32_t frame)
 {
     const struct frame *details = &grouping->stacks->frames[frame];
     bool is_hidden = details->is_start || (!outer && details->is_runtime && !details->is_special);
     if (is_hidden && !grouping->stacks->is_system)
         return 0;
-    return numbering_of(&grouping->outwards, outer, grouping->frame_groups[frame], 1);
+    return append_frame(grouping, outer, frame);
 }
 
 static bool group_node(struct grouping *grouping, uint32_t node)
@@ -82,9 +87,11 @@ static bool group_node(struct grouping *grouping, uint32_t node)
         number = extend_stack(grouping, number, i);
         if (number == NUMBER_NONE)
             return false;
-        if (charge->node == node && charge->frame == i)
-            grouping->charged[node] = number;
+        if (charge->node == node && charge->frame == i) /* which is seen whatever it is */
+            grouping->charged[node] = number ? number : append_frame(grouping, 0, i);
     }
+    if (charge->node == node && grouping->charged[node] == NUMBER_NONE)
+        return false;
     grouping->outer[node] = number;
     if (charge->node != node)
         grouping->charged[node] = grouping->charged[charge->node];

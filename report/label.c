@@ -9,7 +9,9 @@
 #include <string.h>
 
 enum {
-    KEY_FRAMES_MAX = 4100
+    KEY_FRAMES_MAX = 4100,
+    CALLERS_SHOWN = 3,
+    CALLERS_LOOKED_AT = 16
 };
 
 static char *format_address(const struct frame *frame)
@@ -116,26 +118,78 @@ static char *label_thread(const struct trace *trace, uint32_t thread)
     return text;
 }
 
+char *label_site(const struct stacks *stacks, enum group_by group_by, uint32_t frame, uint32_t node,
+                 enum label_style style)
+{
+    const struct frame *details = &stacks->frames[frame];
+    switch (group_by) {
+    case GROUP_BY_FUNCTION:
+        return label_function(details);
+    case GROUP_BY_FILE:
+        return label_file(details, style);
+    case GROUP_BY_MODULE:
+        return label_module(details, style);
+    case GROUP_BY_TRACEBACK:
+        return style == LABEL_FULL ? label_stack(stacks, node, style) : label_line(details, style);
+    default:
+        return label_line(details, style);
+    }
+}
+
 char *label_group(const struct statistics *statistics, const struct statistic *item,
                   enum label_style style)
 {
     const struct stacks *stacks = statistics->stacks;
-    switch (statistics->group_by) {
-    case GROUP_BY_FUNCTION:
-        return label_function(&stacks->frames[item->frame]);
-    case GROUP_BY_FILE:
-        return label_file(&stacks->frames[item->frame], style);
-    case GROUP_BY_MODULE:
-        return label_module(&stacks->frames[item->frame], style);
-    case GROUP_BY_TRACEBACK:
-        return style == LABEL_FULL ? label_stack(stacks, item->node, style)
-                                   : label_line(&stacks->frames[item->frame], style);
-    case GROUP_BY_THREAD:
+    if (statistics->group_by == GROUP_BY_THREAD)
         return label_thread(stacks->trace, item->thread);
-    default:
-        return label_line(&stacks->frames[item->frame], style);
-    }
+    return label_site(stacks, statistics->group_by, item->frame, item->node, style);
 }
+
+/* --- callers --- */
+
+static bool is_same_function(const struct stacks *stacks, uint32_t a, uint32_t b)
+{
+    const char *function = stacks->frames[a].function;
+    return function && function == stacks->frames[b].function;
+}
+
+static void write_callers(FILE *out, const struct stacks *stacks, uint32_t node)
+{
+    uint32_t frames[CALLERS_LOOKED_AT];
+    size_t count = stack_visible(stacks, node, frames, CALLERS_LOOKED_AT);
+    size_t shown = 0;
+    size_t i;
+    for (i = 0; i < count && shown < CALLERS_SHOWN; i++) {
+        if (i && is_same_function(stacks, frames[i], frames[i - 1]))
+            continue; /* recursion, or a function split by the compiler */
+        char *name = label_short_function(&stacks->frames[frames[i]]);
+        fprintf(out, "%s%s", shown++ ? " < " : "", name ? name : "?");
+        free(name);
+    }
+    if (i < count)
+        fputs(" < …", out);
+}
+
+char *label_callers(const struct stacks *stacks, uint32_t node, uint32_t via, bool is_via_mixed)
+{
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *out = open_memstream(&text, &text_bytes);
+    if (!out)
+        return NULL;
+    write_callers(out, stacks, node);
+    if (via != NO_FRAME) {
+        char *name = label_via(&stacks->frames[via]);
+        fprintf(out, " (via %s%s)", name ? name : "?", is_via_mixed ? ", …" : "");
+        free(name);
+    }
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* --- words --- */
 
 const char *label_group_by(enum group_by group_by)
 {

@@ -20,7 +20,12 @@ char *label_function(const struct frame *frame);
 char *label_short_function(const struct frame *frame);
 /* The same for a function of the runtime, as its callers know it. */
 char *label_via(const struct frame *frame);
-/* What a group is called: the key of a statistic. */
+/* "dup_name < push < main (via strdup)": who called whom, from a stack's charged frame outwards. */
+char *label_callers(const struct stacks *stacks, uint32_t node, uint32_t via, bool is_via_mixed);
+/* What a group of call sites is called, of which frame and node stand for all. */
+char *label_site(const struct stacks *stacks, enum group_by group_by, uint32_t frame, uint32_t node,
+                 enum label_style style);
+/* The same of a statistic, which may be a thread's. */
 char *label_group(const struct statistics *statistics, const struct statistic *item,
                   enum label_style style);
 

@@ -12,8 +12,6 @@
 
 enum {
     TOP_LINES = 3,
-    CALLERS_SHOWN = 3,
-    CALLERS_LOOKED_AT = 16,
     LABEL_COLUMNS_MAX = 40
 };
 
@@ -46,45 +44,6 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
 
 /* --- top lines --- */
 
-static bool is_same_function(const struct stacks *stacks, uint32_t a, uint32_t b)
-{
-    const char *function = stacks->frames[a].function;
-    return function && function == stacks->frames[b].function;
-}
-
-/* "dup_name < push < main (via strdup)" */
-static char *describe_callers(const struct statistics *statistics, const struct statistic *item)
-{
-    const struct stacks *stacks = statistics->stacks;
-    char *text = NULL;
-    size_t text_bytes = 0;
-    FILE *out = open_memstream(&text, &text_bytes);
-    if (!out)
-        return NULL;
-    uint32_t frames[CALLERS_LOOKED_AT];
-    size_t count = stack_visible(stacks, item->node, frames, CALLERS_LOOKED_AT);
-    size_t shown = 0;
-    size_t i;
-    for (i = 0; i < count && shown < CALLERS_SHOWN; i++) {
-        if (i && is_same_function(stacks, frames[i], frames[i - 1]))
-            continue; /* recursion, or a function split by the compiler */
-        char *name = label_short_function(&stacks->frames[frames[i]]);
-        fprintf(out, "%s%s", shown++ ? " < " : "", name ? name : "?");
-        free(name);
-    }
-    if (i < count)
-        fputs(" < …", out);
-    if (item->via != NO_FRAME) {
-        char *name = label_via(&stacks->frames[item->via]);
-        fprintf(out, " (via %s%s)", name ? name : "?", item->is_via_mixed ? ", …" : "");
-        free(name);
-    }
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 static bool has_something(const struct statistics *statistics, const struct statistic *item)
 {
     return figures_rank(&item->figures, statistics->measure) != 0;
@@ -112,7 +71,7 @@ static void write_top_line(FILE *out, const struct statistics *statistics,
     struct amount amount = figures_amount(&item->figures, statistics->measure);
     bool is_calls = statistics->measure == MEASURE_COUNT;
     char *label = label_group(statistics, item, LABEL_SHORT);
-    char *callers = describe_callers(statistics, item);
+    char *callers = label_callers(statistics->stacks, item->node, item->via, item->is_via_mixed);
     fputs(style->strong, out);
     size_t written = text_write_tail(out, label ? label : "?", width);
     fprintf(out, "%s%*s %9s  %8" PRId64 " %-6s  %s", style->plain,
@@ -209,6 +168,17 @@ static void write_explanation(FILE *out, const struct stacks *stacks, uint32_t m
     fprintf(out, "%s\n", style->plain);
 }
 
+void summary_write_module(FILE *out, const struct stacks *stacks, uint32_t frame, bool *is_said,
+                          const char *indent, const struct style *style)
+{
+    const struct frame *details = &stacks->frames[frame];
+    uint32_t module = details->module_index;
+    if (details->is_special || details->file || module == 0 || is_said[module])
+        return;
+    is_said[module] = true;
+    write_explanation(out, stacks, module, indent, style);
+}
+
 void summary_write_modules(FILE *out, const struct statistics *statistics, uint64_t limit,
                            const char *indent, const struct style *style)
 {
@@ -216,14 +186,8 @@ void summary_write_modules(FILE *out, const struct statistics *statistics, uint6
     bool *is_said = calloc((size_t)stacks->trace->module_count + 1, sizeof *is_said);
     for (uint32_t i = 0; is_said && i < statistics->count && (!limit || i < limit); i++) {
         const struct statistic *item = &statistics->items[i];
-        if (item->frame == NO_FRAME || !has_something(statistics, item))
-            continue;
-        const struct frame *frame = &stacks->frames[item->frame];
-        uint32_t module = frame->module_index;
-        if (frame->is_special || frame->file || module == 0 || is_said[module])
-            continue;
-        is_said[module] = true;
-        write_explanation(out, stacks, module, indent, style);
+        if (item->frame != NO_FRAME && has_something(statistics, item))
+            summary_write_module(out, stacks, item->frame, is_said, indent, style);
     }
     free(is_said);
 }

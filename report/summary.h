@@ -19,7 +19,10 @@ void summary_write_lines(FILE *out, struct statistics *statistics, const struct 
 void summary_write_reasons(FILE *out, const struct trace *trace, const char *indent,
                            const struct style *style);
 
-/* What is to be said of the modules that statistics show: no debug information, changed, broken. */
+/* What is to be said of the module of a frame without a line; is_said has a flag per module. */
+void summary_write_module(FILE *out, const struct stacks *stacks, uint32_t frame, bool *is_said,
+                          const char *indent, const struct style *style);
+/* The same of all that statistics show: no debug information, changed, broken. */
 void summary_write_modules(FILE *out, const struct statistics *statistics, uint64_t limit,
                            const char *indent, const struct style *style);
 

@@ -125,7 +125,7 @@ static void write_source(const struct table *table, const struct frame *frame, s
 }
 
 /* Oldest call first, as Python prints a traceback; the source beside each frame. */
-static void write_traceback(const struct table *table, const struct stacks *stacks, uint32_t node)
+void table_write_traceback(const struct table *table, const struct stacks *stacks, uint32_t node)
 {
     uint32_t *frames = calloc(STACK_NODES_MAX, sizeof *frames);
     char **texts = calloc(STACK_NODES_MAX, sizeof *texts);
@@ -160,7 +160,7 @@ uint64_t table_write(const struct table *table, const struct statistics *statist
         write_context(table, statistics, item);
         fputc('\n', table->out);
         if (table->with_traceback)
-            write_traceback(table, statistics->stacks, item->node);
+            table_write_traceback(table, statistics->stacks, item->node);
         written++;
     }
     return written;

@@ -20,6 +20,9 @@ struct table {
 /* Writes the statistics that have something to show; returns how many were written. */
 uint64_t table_write(const struct table *table, const struct statistics *statistics);
 
+/* The frames of a stack under a line, oldest call first, their source beside them. */
+void table_write_traceback(const struct table *table, const struct stacks *stacks, uint32_t node);
+
 /* "size=204 KiB, count=20000, average=10 B", with sampling "size=204 KiB ±11.2 KiB, count=…" */
 void table_write_amount(FILE *out, const struct figures *figures, enum measure measure,
                         uint64_t sample_bytes);

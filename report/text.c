@@ -10,22 +10,33 @@
 #include <string.h>
 #include <unistd.h>
 
-struct number_text text_size(double size_bytes)
+static struct number_text format_size(double size_bytes, const char *narrow, const char *wide)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     struct number_text result;
     size_t unit = 0;
     for (;; unit++, size_bytes /= 1024) {
         double magnitude = fabs(size_bytes);
-        if (unit && magnitude < 100) {
-            snprintf(result.text, sizeof result.text, "%.1f %s", size_bytes, units[unit]);
-            return result;
-        }
-        if (magnitude < 10 * 1024 || unit + 1 == sizeof units / sizeof *units) {
-            snprintf(result.text, sizeof result.text, "%.0f %s", size_bytes, units[unit]);
-            return result;
-        }
+        bool is_narrow = unit && magnitude < 100;
+        if (!is_narrow && magnitude >= 10 * 1024 && unit + 1 < sizeof units / sizeof *units)
+            continue;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(result.text, sizeof result.text, is_narrow ? narrow : wide, size_bytes,
+                 units[unit]);
+#pragma GCC diagnostic pop
+        return result;
     }
+}
+
+struct number_text text_size(double size_bytes)
+{
+    return format_size(size_bytes, "%.1f %s", "%.0f %s");
+}
+
+struct number_text text_size_change(double size_bytes)
+{
+    return format_size(size_bytes, "%+.1f %s", "%+.0f %s");
 }
 
 struct number_text text_count(uint64_t count)

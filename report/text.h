@@ -18,6 +18,8 @@ struct number_text {
 
 /* As Python's tracemalloc prints sizes: 10239 B, 10.0 KiB, 8192 KiB. */
 struct number_text text_size(double size_bytes);
+/* The same with its sign: +0 B, -20.0 KiB. */
+struct number_text text_size_change(double size_bytes);
 /* 20,001 */
 struct number_text text_count(uint64_t count);
 /* 0.21 s, 3 min 12 s */
