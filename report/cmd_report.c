@@ -3,6 +3,7 @@
 #include "annotate.h"
 #include "command.h"
 #include "completeness.h"
+#include "diff_table.h"
 #include "filter.h"
 #include "find.h"
 #include "label.h"
@@ -27,6 +28,7 @@ enum {
 enum {
     OPTION_CUMULATIVE = OPTION_LONG,
     OPTION_FILTER,
+    OPTION_FORMAT,
     OPTION_EXCLUDE,
     OPTION_ALL_FRAMES,
     OPTION_LEAKS,
@@ -52,6 +54,7 @@ static const struct option_row rows[] = {
     {OPTION_MARKS, "marks", NULL,
      "the snapshots, marks and phases of the run, which @NAME can name"},
     {OPTION_SYSTEM, "system", NULL, "charge libc, libstdc++ and allocator wrappers themselves"},
+    {OPTION_FORMAT, "format", "FORMAT", "text (default), json, tracemalloc: its very words"},
     {OPTION_JSON, "json", NULL, "for scripts"},
     {OPTION_COLOR, "color", "WHEN", "auto (default), always, never"},
     {'h', "help", NULL, "this text"},
@@ -66,7 +69,7 @@ struct request {
     uint64_t limit;
     enum color_when color;
     bool has_group_by, has_measure, has_limit;
-    bool is_leaks, is_marks, is_system, is_json, is_help;
+    bool is_leaks, is_marks, is_system, is_json, is_tracemalloc, is_help;
 };
 
 /* A trace with everything that is said of it. */
@@ -89,6 +92,13 @@ static bool take_filter(struct request *request, const char *pattern, bool is_ex
         return true;
     command_misuse("%s", error.text);
     return false;
+}
+
+static bool take_format(struct request *request, const char *word)
+{
+    request->is_json = strcmp(word, "json") == 0;
+    request->is_tracemalloc = strcmp(word, "tracemalloc") == 0;
+    return request->is_json || request->is_tracemalloc || strcmp(word, "text") == 0;
 }
 
 static bool take_flag(struct request *request, int id)
@@ -128,6 +138,9 @@ static bool take_option(struct request *request, int id, const char *value)
     case OPTION_FILTER:
     case OPTION_EXCLUDE:
         return take_filter(request, value, id == OPTION_EXCLUDE);
+    case OPTION_FORMAT:
+        is_ok = take_format(request, value);
+        break;
     case OPTION_LINES:
         request->lines = value;
         is_ok = *value != 0;
@@ -143,8 +156,25 @@ static bool take_option(struct request *request, int id, const char *value)
     return is_ok;
 }
 
+/* tracemalloc has nothing but what is live, and other groups. */
+static bool check_tracemalloc(const struct request *request)
+{
+    enum group_by group_by = request->query.group_by;
+    if (group_by != GROUP_BY_LINE && group_by != GROUP_BY_FILE && group_by != GROUP_BY_TRACEBACK)
+        return command_misuse("tracemalloc does not know --group-by=%s",
+                              label_group_by(group_by)) == STATUS_OK;
+    if (request->has_measure && request->query.measure != MEASURE_LIVE)
+        return command_misuse("tracemalloc knows only what is live") == STATUS_OK;
+    if (request->lines)
+        return command_misuse("tracemalloc has no --lines") == STATUS_OK;
+    return true;
+}
+
 static bool check_request(struct request *request)
 {
+    request->filters.is_tracemalloc = request->is_tracemalloc;
+    if (request->is_tracemalloc && !check_tracemalloc(request))
+        return false;
     const struct statistics_query *query = &request->query;
     if (request->is_leaks && !request->has_group_by)
         request->query.group_by = GROUP_BY_TRACEBACK;
@@ -433,6 +463,42 @@ static int report_marks(const struct report *report)
     return command_flush(STATUS_OK);
 }
 
+/* As Snapshot.statistics() has them: the differences from nothing. */
+static bool print_tracemalloc(struct report *report, struct error *error)
+{
+    const struct request *request = report->request;
+    const struct compare_query query = {.group_by = request->query.group_by,
+                                        .is_cumulative = request->query.is_cumulative,
+                                        .is_tracemalloc = true,
+                                        .filters = &request->filters};
+    const struct table table = {.out = stdout,
+                                .style = terminal_style(stdout, COLOR_NEVER),
+                                .sources = &report->sources,
+                                .limit = request->limit,
+                                .with_traceback = request->is_leaks};
+    struct comparison comparison;
+    struct figures *sites = NULL;
+    bool is_ok = stacks_init(&report->stacks, &report->trace, request->is_system, error) &&
+                 ((sites = trace_sites(&report->trace)) || error_out_of_memory(error)) &&
+                 comparison_init(&comparison, &(struct compare_side){&report->stacks, NULL},
+                                 &(struct compare_side){&report->stacks, sites}, &query, error);
+    if (is_ok) {
+        diff_table_write_tracemalloc(&table, &comparison, true);
+        sources_finish(&report->sources); /* it knows files by the comparison's names */
+        comparison_finish(&comparison);
+    }
+    free(sites);
+    return is_ok;
+}
+
+static int report_tracemalloc(struct report *report)
+{
+    struct error error;
+    if (!print_tracemalloc(report, &error))
+        return complain(report, &error);
+    return command_flush(STATUS_OK);
+}
+
 static int report_trace(const struct request *request)
 {
     struct report report = {.request = request};
@@ -441,6 +507,8 @@ static int report_trace(const struct request *request)
     bool is_loaded = load(&report, &error);
     if (is_loaded && request->is_marks)
         status = report_marks(&report);
+    else if (is_loaded && request->is_tracemalloc)
+        status = report_tracemalloc(&report);
     else if (is_loaded && !is_known(&report))
         status = STATUS_USAGE;
     else if (is_loaded && compute(&report, &error))

@@ -25,6 +25,7 @@ struct command {
 
 extern const struct command command_run;
 extern const struct command command_report;
+extern const struct command command_diff;
 extern const struct command command_snapshot;
 extern const struct command command_list;
 extern const struct command command_export;

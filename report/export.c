@@ -11,8 +11,8 @@
 
 /* As they are listed by help. */
 static const struct export_format *const formats[] = {
-    &export_pprof,  &export_folded, &export_speedscope, &export_callgrind,
-    &export_massif, &export_dhat,   &export_dot,        &export_perf,
+    &export_pprof, &export_folded, &export_speedscope, &export_callgrind,   &export_massif,
+    &export_dhat,  &export_dot,    &export_perf,       &export_tracemalloc,
 };
 
 const struct export_format *export_format_at(size_t i)

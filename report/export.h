@@ -73,5 +73,6 @@ extern const struct export_format export_massif;
 extern const struct export_format export_perf;
 extern const struct export_format export_pprof;
 extern const struct export_format export_speedscope;
+extern const struct export_format export_tracemalloc;
 
 #endif

@@ -11,8 +11,9 @@
 static const struct command *const commands[] = {
     &command_run,
     &command_report,
-    &command_export,
+    &command_diff,
     &command_snapshot,
+    &command_export,
     &command_list,
 };
 

@@ -141,34 +141,27 @@ static void write_thread(struct json *json, const struct trace_thread *thread)
     json_member_string(json, "name", name);
 }
 
-/* What the members of a group have in common. */
-static void write_subject(struct json *json, const struct statistics *statistics,
-                          const struct statistic *item)
+void report_json_write_group(struct json *json, const struct stacks *stacks, enum group_by group_by,
+                             uint32_t frame_index, uint32_t node)
 {
-    const struct stacks *stacks = statistics->stacks;
-    if (statistics->group_by == GROUP_BY_THREAD) {
-        write_thread(json, &stacks->trace->threads[item->thread]);
-        return;
-    }
-    struct frame frame = stacks->frames[item->frame];
+    struct frame frame = stacks->frames[frame_index];
     bool is_address = !frame.file;
-    if (statistics->group_by == GROUP_BY_FILE || statistics->group_by == GROUP_BY_MODULE)
+    if (group_by == GROUP_BY_FILE || group_by == GROUP_BY_MODULE)
         frame.function = NULL;
-    if (statistics->group_by == GROUP_BY_MODULE)
+    if (group_by == GROUP_BY_MODULE)
         frame.file = NULL;
     if (frame.file)
         json_member_string(json, "file", frame.file);
-    if (frame.file &&
-        (statistics->group_by == GROUP_BY_LINE || statistics->group_by == GROUP_BY_TRACEBACK))
+    if (frame.file && (group_by == GROUP_BY_LINE || group_by == GROUP_BY_TRACEBACK))
         json_member_unsigned(json, "line", frame.line);
     if (frame.function)
         json_member_string(json, "function", frame.function);
     if (frame.module[0])
         json_member_string(json, "module", frame.module);
-    if (is_address && !frame.is_special && statistics->group_by == GROUP_BY_LINE)
+    if (is_address && !frame.is_special && group_by == GROUP_BY_LINE)
         json_member_unsigned(json, "offset", frame.offset);
-    if (statistics->group_by == GROUP_BY_TRACEBACK)
-        write_traceback(json, stacks, item->node);
+    if (group_by == GROUP_BY_TRACEBACK)
+        write_traceback(json, stacks, node);
 }
 
 static void write_statistic(struct json *json, const struct statistics *statistics,
@@ -179,7 +172,11 @@ static void write_statistic(struct json *json, const struct statistics *statisti
     json_open_object(json);
     json_member_string(json, "key", key ? key : "");
     free(key);
-    write_subject(json, statistics, item);
+    if (statistics->group_by == GROUP_BY_THREAD)
+        write_thread(json, &trace->threads[item->thread]);
+    else
+        report_json_write_group(json, statistics->stacks, statistics->group_by, item->frame,
+                                item->node);
     if (item->via != NO_FRAME) {
         char *via = label_via(&statistics->stacks->frames[item->via]);
         json_member_string(json, "via", via ? via : "");
@@ -203,7 +200,7 @@ static const char *source_word(enum symbol_source source)
 }
 
 /* Where names come from, for every module that was asked for some. */
-static void write_modules(struct json *json, const struct stacks *stacks)
+void report_json_write_modules(struct json *json, const struct stacks *stacks)
 {
     json_name(json, "modules");
     json_open_array(json);
@@ -260,7 +257,7 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
         json_name(&json, "marks");
         marks_write_json(&json, trace);
     }
-    write_modules(&json, statistics->stacks);
+    report_json_write_modules(&json, statistics->stacks);
     json_member_string(&json, "group_by", label_group_by(statistics->group_by));
     json_name(&json, "statistics");
     json_open_array(&json);

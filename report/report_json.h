@@ -3,11 +3,18 @@
 #ifndef MEMTRACE_REPORT_JSON_H
 #define MEMTRACE_REPORT_JSON_H
 
+#include "json.h"
 #include "statistics.h"
 
 #include <stdio.h>
 
 /* At most limit statistics (0: all). */
 void report_json_write(FILE *out, const struct statistics *statistics, uint64_t limit);
+
+/* The members that say which call sites a group holds: file, line, function …, traceback. */
+void report_json_write_group(struct json *json, const struct stacks *stacks, enum group_by group_by,
+                             uint32_t frame, uint32_t node);
+/* The member that says where the names of modules come from. */
+void report_json_write_modules(struct json *json, const struct stacks *stacks);
 
 #endif

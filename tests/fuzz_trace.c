@@ -9,6 +9,9 @@
  * Work is done in batches, each in a child: one that dies or hangs names its offset. Exit status 0
  * if every damaged trace was either read or refused with a reason. */
 #include "annotate.h"
+#include "diff_json.h"
+#include "diff_summary.h"
+#include "diff_table.h"
 #include "make_trace.h"
 #include "marks.h"
 #include "moment.h"
@@ -35,6 +38,8 @@ static struct trace_maker maker;
 static char *good;
 static size_t good_bytes;
 static size_t *progress; /* shared with the children */
+static struct trace good_trace;
+static struct stacks good_stacks;
 
 static void report_groups(const struct stacks *stacks, FILE *out)
 {
@@ -55,6 +60,55 @@ static void report_groups(const struct stacks *stacks, FILE *out)
     sources_finish(&sources);
 }
 
+static void report_differences(const struct compare_side *old, const struct compare_side *new,
+                               FILE *out)
+{
+    struct error error;
+    struct filters filters = {0};
+    struct sources sources = {0};
+    struct comparison comparison;
+    const struct table table = {out, {80, "", "", "", ""}, &sources, 0, true};
+    const struct trace *traces[] = {old->stacks->trace, new->stacks->trace};
+    const struct compare_query queries[] = {
+        {GROUP_BY_LINE, MEASURE_LIVE, false, false, &filters},
+        {GROUP_BY_MODULE, MEASURE_TOTAL, true, false, &filters},
+        {GROUP_BY_TRACEBACK, MEASURE_PEAK, false, false, &filters},
+        {GROUP_BY_FILE, MEASURE_LIVE, true, true, &filters},
+        {GROUP_BY_TRACEBACK, MEASURE_LIVE, false, true, &filters},
+    };
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        const struct compare_query query = queries[i];
+        if (!comparison_init(&comparison, old, new, &query, &error))
+            continue;
+        diff_table_write(&table, &comparison);
+        diff_table_write_tracemalloc(&table, &comparison, false);
+        diff_summary_write_head(out, &comparison,
+                                &(struct diff_about){{"a", "b"}, {traces[0], traces[1]}, false},
+                                &table.style);
+        diff_summary_write_modules(out, &comparison, 10, &table.style);
+        diff_summary_write_answer(out, &comparison, &table.style);
+        diff_json_write(out, &comparison,
+                        &(struct diff_json){{"a", "b"}, {traces[0], traces[1]}, NULL, 0});
+        sources_finish(&sources);
+        comparison_finish(&comparison);
+    }
+}
+
+/* With what is good, and with nothing. */
+static void report_all_differences(const struct stacks *stacks, FILE *out)
+{
+    struct figures *good_sites = trace_sites(&good_trace);
+    struct figures *sites = trace_sites(stacks->trace);
+    if (!good_sites || !sites)
+        exit(99);
+    struct compare_side good_side = {&good_stacks, good_sites};
+    struct compare_side side = {stacks, sites};
+    report_differences(&good_side, &side, out);
+    report_differences(&(struct compare_side){stacks, NULL}, &side, out);
+    free(good_sites);
+    free(sites);
+}
+
 static void report_trace(const struct trace *trace, FILE *out)
 {
     struct error error;
@@ -68,6 +122,7 @@ static void report_trace(const struct trace *trace, FILE *out)
     summary_write_totals(out, trace, "at exit");
     summary_write_reasons(out, trace, "", &style);
     report_groups(&stacks, out);
+    report_all_differences(&stacks, out);
     if (annotation_init(&annotation, &stacks, "demo.c", true, &filters, &error)) {
         annotation_write(out, &annotation, &sources, &style, 0);
         annotation_finish(&annotation);
@@ -201,8 +256,12 @@ static void make_snapshot(int fd)
 
 static void make_good(bool is_snapshot)
 {
+    struct error error;
     maker_example(&maker);
     int fd = maker_write(&maker);
+    if (!trace_read(&good_trace, fd, &error) ||
+        !stacks_init(&good_stacks, &good_trace, false, &error))
+        exit(99);
     good_bytes = maker_file_bytes(&maker);
     good = mmap(NULL, good_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     if (is_snapshot)

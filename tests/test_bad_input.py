@@ -24,9 +24,12 @@ class Tool:
     def __init__(self, tap, tool, directory):
         self.tap, self.tool, self.directory = tap, str(tool), directory
 
-    def report(self, path, *options):
-        return subprocess.run([self.tool, "report", *options, str(path)], stdin=subprocess.DEVNULL, cwd=self.directory,
+    def run(self, *arguments):
+        return subprocess.run([self.tool, *map(str, arguments)], stdin=subprocess.DEVNULL, cwd=self.directory,
                               capture_output=True, timeout=TIMEOUT_S, check=False)
+
+    def report(self, path, *options):
+        return self.run("report", *options, path)
 
     def complaint(self, result):
         """Why the result is not an orderly one, or None."""
@@ -65,10 +68,11 @@ def check_through_tool(tap, tool, good):
     offsets = list(range(0, 480, 7)) + list(range(480, len(good), 131))
     for offset in offsets:
         for name, data in (("cut", good[:offset]), ("flipped", good[:offset] + bytes([good[offset] ^ 0xff]) + good[offset + 1:])):
-            result = tool.report(tool.write("damaged.memtrace", data))
-            why = tool.complaint(result)
-            if why:
-                bad.append(f"{name} at {offset}: {why}")
+            tool.write("damaged.memtrace", data)
+            for arguments in (("report", "damaged.memtrace"), ("diff", "good.memtrace", "damaged.memtrace@-60ms")):
+                why = tool.complaint(tool.run(*arguments))
+                if why:
+                    bad.append(f"{name} at {offset}: {arguments[0]}: {why}")
     tap.ok(not bad, f"{2 * len(offsets)} damaged traces through the tool: one line and status 1, or a report", "\n".join(bad[:10]))
 
 
