@@ -5,14 +5,14 @@
 #include "sys.h"
 #include "text.h"
 
-#define HISTORY_HALF_MAX_BYTES (1ul << 30)
+#define HISTORY_MAX_BYTES (1ul << 30)
 #define HISTORY_INTERVAL_MAX_NS (86400 * 1000000000ul)
 
 struct options options = {.depth = DEPTH_DEFAULT,
                           .follow_fork = true,
                           .has_ticker = true,
                           .history_interval_ns = 1000000000,
-                          .history_half_bytes = HISTORY_HALF_DEFAULT_BYTES,
+                          .history_bytes = HISTORY_DEFAULT_BYTES,
                           .conditions.snapshots_max = SNAPSHOTS_DEFAULT};
 
 static bool read_output(const char *value)
@@ -72,9 +72,9 @@ static bool read_history_bytes(const char *value)
 {
     uint64_t size_bytes;
     const char *end = text_read_size(value, &size_bytes);
-    if (!end || *end || size_bytes > HISTORY_HALF_MAX_BYTES)
+    if (!end || *end || size_bytes > HISTORY_MAX_BYTES)
         return false;
-    options.history_half_bytes = size_bytes;
+    options.history_bytes = size_bytes;
     return true;
 }
 

@@ -11,7 +11,7 @@
 enum {
     DEPTH_DEFAULT = 256,
     DEPTH_MAX = 4096,
-    HISTORY_HALF_DEFAULT_BYTES = 32 * 1024 * 1024
+    HISTORY_DEFAULT_BYTES = 64 * 1024 * 1024
 };
 
 struct options {
@@ -22,7 +22,7 @@ struct options {
     bool is_disabled;      /* MEMTRACE_DISABLE=1: stay inert */
     bool has_ticker;       /* MEMTRACE_THREAD=0: no thread of ours in the program */
     uint64_t history_interval_ns; /* MEMTRACE_HISTORY_INTERVAL, 0: no regular ticks */
-    uint64_t history_half_bytes;  /* MEMTRACE_HISTORY_BYTES */
+    uint64_t history_bytes;       /* MEMTRACE_HISTORY_BYTES, in the file, both halves */
     struct conditions conditions; /* MEMTRACE_SNAPSHOT */
 };
 

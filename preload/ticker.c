@@ -46,7 +46,7 @@ static bool is_to_end;
 
 /* --- the thread --- */
 
-/* The first thread as the kernel sees it, from /proc/self/stat. */
+/* The program's first thread as the kernel sees it. */
 struct first_thread {
     bool is_known;
     bool has_ended; /* but is kept, since the process goes on */
@@ -68,9 +68,15 @@ static uint64_t number_after(const char *text, int fields)
  * the exit code. */
 static struct first_thread read_first_thread(void)
 {
-    char line[900];
+    char line[800];
+    char path[48];
     struct first_thread first = {0};
-    long fd = sys(__NR_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    struct text text;
+    text_init(&text, path, sizeof path);
+    text_add(&text, "/proc/self/task/");
+    text_add_number(&text, pid);
+    text_add(&text, "/stat");
+    long fd = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return first;
     long length = sys(__NR_read, fd, line, sizeof line - 1);
@@ -94,9 +100,13 @@ static struct first_thread read_first_thread(void)
 static bool is_first_outlived; /* by other threads of the program */
 static int others_exit_code;   /* of the one that ended last, as far as it told */
 
+static int first_exit_code; /* of the first one, if it told */
+
 static int exit_code_of(const struct first_thread *first)
 {
-    return is_first_outlived ? others_exit_code : (int)(first->exit_code >> 8 & 0xff);
+    if (is_first_outlived)
+        return others_exit_code;
+    return first->is_known ? (int)(first->exit_code >> 8 & 0xff) : first_exit_code;
 }
 
 /* glibc gives each thread a robust list, which the kernel forgets when the thread ends. So this is
@@ -176,7 +186,7 @@ static bool has_stack(void)
 static void create(void)
 {
     const uint64_t flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-                           CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+                           CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
     is_to_end = false;
     if (has_stack() && sys_failed(stub_clone(flags, stack + STACK_BYTES, &tid, run)))
         tid = 0;
@@ -265,13 +275,14 @@ void ticker_note_exit(int exit_code)
         return;
     }
     is_first_outlived = read_first_thread().thread_count > 2;
+    first_exit_code = exit_code & 0xff;
     others_exit_code = 0;
 }
 
 void ticker_after_fork(void)
 {
     is_first_outlived = false;
-    others_exit_code = 0;
+    first_exit_code = others_exit_code = 0;
     lock_reset(&ticker_lock);
     tid = 0;
     pid = 0;

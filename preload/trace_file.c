@@ -253,7 +253,7 @@ static uint64_t reservation_divisor(void)
 static void size_reservations(void)
 {
     uint64_t divisor = reservation_divisor();
-    sections[SECTION_HISTORY].reserved_bytes = 2 * round_up(options.history_half_bytes, PAGE);
+    sections[SECTION_HISTORY].reserved_bytes = round_up(options.history_bytes, 2 * PAGE);
     for (int i = 0; i < SECTION_COUNT; i++)
         sections[i].reserved_bytes = round_up(sections[i].reserved_bytes / divisor, PAGE);
 }

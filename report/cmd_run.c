@@ -6,6 +6,7 @@
 #include "command.h"
 #include "find.h"
 #include "library.h"
+#include "recorder_value.h"
 #include "stacks.h"
 #include "statistics.h"
 #include "summary.h"
@@ -36,6 +37,10 @@ enum {
     OPTION_DEPTH = OPTION_LONG,
     OPTION_SAMPLE_BYTES,
     OPTION_FOLLOW_FORK,
+    OPTION_HISTORY_INTERVAL,
+    OPTION_HISTORY_BYTES,
+    OPTION_SNAPSHOT,
+    OPTION_THREAD,
     RECORDER_OPTIONS_END,
     OPTION_COLOR = RECORDER_OPTIONS_END
 };
@@ -45,6 +50,12 @@ static const struct option_row rows[] = {
     {OPTION_DEPTH, "depth", "N", "frames kept per call stack, up to 4096 (default: 256)"},
     {OPTION_SAMPLE_BYTES, "sample-bytes", "N", "record about one allocation in N bytes (0: all)"},
     {OPTION_FOLLOW_FORK, "follow-fork", "0|1", "record forked children too (default: 1)"},
+    {OPTION_HISTORY_INTERVAL, "history-interval", "TIME",
+     "note what every call site has done so often, 0: never (default: 1s)"},
+    {OPTION_HISTORY_BYTES, "history-bytes", "SIZE", "room for that in the trace (default: 64M)"},
+    {OPTION_SNAPSHOT, "snapshot", "WHEN",
+     "take snapshots: every=10m,signal=USR2,live=500M,live+20%,rss=1G,max=64"},
+    {OPTION_THREAD, "thread", "0|1", "0: no thread of ours, so none of the three (default: 1)"},
     {'q', "quiet", NULL, "record, but print no answer"},
     {OPTION_COLOR, "color", "WHEN", "auto (default), always, never"},
     {'h', "help", NULL, "this text"},
@@ -74,16 +85,20 @@ struct setting {
 
 static bool is_good_value(int id, const char *value)
 {
-    static const struct {
-        uint64_t least, most;
-    } bounds[RECORDER_OPTION_COUNT] = {
-        [OPTION_DEPTH - OPTION_LONG] = {1, 4096},
-        [OPTION_SAMPLE_BYTES - OPTION_LONG] = {0, UINT64_C(1) << 40},
-        [OPTION_FOLLOW_FORK - OPTION_LONG] = {0, 1},
-    };
-    uint64_t number;
-    return text_to_number(value, bounds[id - OPTION_LONG].most, &number) &&
-           number >= bounds[id - OPTION_LONG].least;
+    switch (id) {
+    case OPTION_DEPTH:
+        return recorder_value_is_number(value, 1, 4096);
+    case OPTION_SAMPLE_BYTES:
+        return recorder_value_is_number(value, 0, UINT64_C(1) << 40);
+    case OPTION_HISTORY_INTERVAL:
+        return recorder_value_is_duration(value, 86400 * UINT64_C(1000000000));
+    case OPTION_HISTORY_BYTES:
+        return recorder_value_is_size(value, UINT64_C(1) << 30);
+    case OPTION_SNAPSHOT:
+        return recorder_value_is_snapshot_list(value);
+    default:
+        return recorder_value_is_number(value, 0, 1);
+    }
 }
 
 static bool take_option(struct request *request, int id, const char *value)

@@ -201,9 +201,45 @@ def check_families(run):
     run.tap.ok("child processes" not in alone, "--follow-fork=0: none", alone)
 
 
+# Values of options that are not plain numbers. The tool and the recorder read them each in their own way.
+GOOD_VALUES = {
+    "HISTORY_INTERVAL": ["0", "1s", "500ms", "10m", "2h", "1d", "24h", "1ms", "86400s"],
+    "HISTORY_BYTES": ["0", "4096", "64K", "8M", "1G", "1024M"],
+    "SNAPSHOT": ["", "every=10m", "every=500ms,max=1", "signal=USR2", "signal=SIGUSR1", "signal=12", "signal=RTMIN",
+                 "signal=RTMIN+30", "signal=SIGRTMIN+1", "signal=64", "live=500M", "live+20%", "rss=1G", "rss+1000000%",
+                 "max=1000", "live=1,live=2T,live+1%", "every=10m,signal=USR2,live=500M,live+20%,rss=1G,rss+20%,max=50",
+                 ",".join(["every=1s"] * 16)],
+    "THREAD": ["0", "1"],
+}
+BAD_VALUES = {
+    "HISTORY_INTERVAL": ["", "1", "1x", "s", "1 s", "-1s", "25h", "2d", "1.5s", "99999999999999999999s", "1ms,", "1mss"],
+    "HISTORY_BYTES": ["", "2G", "1025M", "64k", "M", "8MiB", "-1", "0x10", "18446744073709551616"],
+    "SNAPSHOT": ["every", "every=", "every=0", "every=10", "signal=KILL", "signal=9", "signal=32", "signal=33", "signal=65",
+                 "signal=SEGV", "signal=usr2", "signal=RTMIN+31", "signal=SIG", "live=0", "live=", "live=5%", "live+5",
+                 "live+0%", "rss=x", "rss+%", "max=0", "max=1001", "live=1M,", ",live=1M", "live=1M,,rss=1M", "rss+1000001%",
+                 "foo=1", "live=1M rss=1M", ",".join(["every=1s"] * 17), "live=99999999T"],
+    "THREAD": ["", "2", "yes"],
+}
+
+
+def check_values(run):
+    """Both take what is good and refuse what is bad: the tool as misuse, the recorder with one line."""
+    for values, is_good in ((GOOD_VALUES, True), (BAD_VALUES, False)):
+        for name, value in ((name, value) for name in values for value in values[name]):
+            option = f"--{name.lower().replace('_', '-')}={value}"
+            by_tool = run.tool("run", "-q", option, "--", run.program).status == (5 if is_good else 2)
+            environment = {"LD_PRELOAD": str(run.build.recorder), f"MEMTRACE_{name}": value}
+            traced = execute([str(run.program)], environment, cwd=run.directory)
+            by_recorder = traced.status == 5 and (traced.stderr == b"" if is_good else
+                                                  traced.stderr.startswith(b"memtrace: unknown option or bad value"))
+            run.tap.equal((by_tool, by_recorder), (True, True), f"{'good' if is_good else 'bad'}: {option}", traced.stderr)
+        for trace in run.directory.glob("*.memtrace"):
+            trace.unlink()
+
+
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
-        for check in (check_targets, check_privileges, check_signals, check_running, check_families):
+        for check in (check_targets, check_privileges, check_signals, check_running, check_families, check_values):
             tap.run(lambda _, check=check: check(Run(tap, tracer)), name=check.__name__)
 
 
