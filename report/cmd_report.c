@@ -32,6 +32,7 @@ enum {
     OPTION_EXCLUDE,
     OPTION_ALL_FRAMES,
     OPTION_LEAKS,
+    OPTION_SUPPRESSIONS,
     OPTION_LINES,
     OPTION_MARKS,
     OPTION_SYSTEM,
@@ -50,6 +51,7 @@ static const struct option_row rows[] = {
     {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
     {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
     {OPTION_LEAKS, "leaks", NULL, "what is live, with tracebacks and their source"},
+    {OPTION_SUPPRESSIONS, "suppressions", "FILE", "of leaks, as LeakSanitizer's: leak:PATTERN"},
     {OPTION_LINES, "lines", "WHAT", "the source of a FILE or FUNCTION with figures beside it"},
     {OPTION_MARKS, "marks", NULL,
      "the snapshots, marks and phases of the run, which @NAME can name"},
@@ -65,6 +67,7 @@ struct request {
     struct statistics_query query;
     struct filters filters;
     const char *operand; /* the trace, NULL: the newest */
+    const char *suppressions_path;
     const char *lines;
     uint64_t limit;
     enum color_when color;
@@ -80,6 +83,8 @@ struct report {
     struct statistics statistics;
     struct annotation annotation;
     struct sources sources;
+    struct filters filters; /* the request's, and the suppressions */
+    struct suppressions suppressions;
     char *path;
 };
 
@@ -141,6 +146,10 @@ static bool take_option(struct request *request, int id, const char *value)
     case OPTION_FORMAT:
         is_ok = take_format(request, value);
         break;
+    case OPTION_SUPPRESSIONS:
+        request->suppressions_path = value;
+        is_ok = *value != 0;
+        break;
     case OPTION_LINES:
         request->lines = value;
         is_ok = *value != 0;
@@ -191,6 +200,8 @@ static bool check_request(struct request *request)
         return command_misuse("what each thread had at the peak is not recorded") == STATUS_OK;
     if (request->is_leaks && request->has_measure && query->measure != MEASURE_LIVE)
         return command_misuse("--leaks shows what is live") == STATUS_OK;
+    if (request->suppressions_path && !request->is_leaks)
+        return command_misuse("suppressions are of leaks: --leaks") == STATUS_OK;
     return true;
 }
 
@@ -291,6 +302,8 @@ static void print_statistics(struct report *report, const struct style *style)
     else if (!request->query.is_cumulative)
         print_rest(statistics, written);
     summary_write_modules(stdout, statistics, table.limit, "note: ", style);
+    if (report->filters.suppressions)
+        suppressions_write(stdout, report->filters.suppressions);
 }
 
 static void print_marks_line(const struct trace *trace)
@@ -370,22 +383,47 @@ static void drop_other_lines(struct report *report)
     statistics->count = kept;
 }
 
+/* Suppressions are of leaks alone. */
+static bool load_suppressions(struct report *report, struct error *error)
+{
+    report->filters = report->request->filters;
+    if (!report->request->is_leaks)
+        return true;
+    if (!suppressions_init(&report->suppressions, report->request->suppressions_path, error))
+        return false;
+    if (report->suppressions.count)
+        report->filters.suppressions = &report->suppressions;
+    return true;
+}
+
+static bool count_suppressed(const struct report *report, struct error *error)
+{
+    if (!report->filters.suppressions)
+        return true;
+    struct figures *sites = trace_sites(&report->trace);
+    if (sites)
+        filters_count_suppressed(&report->filters, &report->stacks, sites);
+    free(sites);
+    return sites || error_out_of_memory(error);
+}
+
 static bool compute(struct report *report, struct error *error)
 {
     const struct request *request = report->request;
     struct statistics_query query = request->query;
-    query.filters = &request->filters;
+    query.filters = &report->filters;
     if (!request->has_measure)
         query.measure = default_measure(report);
     if (!stacks_init(&report->stacks, &report->trace, request->is_system, error) ||
-        !statistics_init(&report->statistics, &report->stacks, &query, error))
+        !statistics_init(&report->statistics, &report->stacks, &query, error) ||
+        !count_suppressed(report, error))
         return false;
     if (request->is_leaks)
         drop_what_is_freed(&report->statistics);
     if (request->lines)
         drop_other_lines(report);
     return !request->lines || annotation_init(&report->annotation, &report->stacks, request->lines,
-                                              query.is_cumulative, &request->filters, error);
+                                              query.is_cumulative, &report->filters, error);
 }
 
 static bool load(struct report *report, struct error *error)
@@ -423,6 +461,7 @@ static bool is_known(const struct report *report)
 static void finish(struct report *report)
 {
     annotation_finish(&report->annotation);
+    suppressions_finish(&report->suppressions);
     statistics_finish(&report->statistics);
     sources_finish(&report->sources);
     stacks_finish(&report->stacks);
@@ -504,6 +543,8 @@ static int report_trace(const struct request *request)
     struct report report = {.request = request};
     struct error error;
     int status;
+    if (!load_suppressions(&report, &error))
+        return command_complain("suppressions", &error);
     bool is_loaded = load(&report, &error);
     if (is_loaded && request->is_marks)
         status = report_marks(&report);

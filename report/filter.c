@@ -129,7 +129,7 @@ static bool stack_matches(const struct filters *filters, const struct filter *fi
     return is_any ? any_matches(filter, stacks, node) : frame_matches(filter, charged);
 }
 
-bool filters_keep(const struct filters *filters, const struct stacks *stacks, uint32_t node)
+static bool patterns_keep(const struct filters *filters, const struct stacks *stacks, uint32_t node)
 {
     bool has_inclusive = false;
     bool is_included = false;
@@ -144,4 +144,29 @@ bool filters_keep(const struct filters *filters, const struct stacks *stacks, ui
         }
     }
     return !has_inclusive || is_included;
+}
+
+static struct suppression *find_suppression(const struct filters *filters,
+                                            const struct stacks *stacks, uint32_t node)
+{
+    return filters->suppressions ? suppressions_find(filters->suppressions, stacks, node) : NULL;
+}
+
+bool filters_keep(const struct filters *filters, const struct stacks *stacks, uint32_t node)
+{
+    return patterns_keep(filters, stacks, node) && !find_suppression(filters, stacks, node);
+}
+
+void filters_count_suppressed(const struct filters *filters, const struct stacks *stacks,
+                              const struct figures *sites)
+{
+    for (uint32_t i = 1; filters->suppressions && i < stacks->trace->node_count; i++) {
+        if (sites[i].live_count <= 0 || !patterns_keep(filters, stacks, i))
+            continue;
+        struct suppression *found = find_suppression(filters, stacks, i);
+        if (!found)
+            continue;
+        found->block_count += (uint64_t)sites[i].live_count;
+        found->size_bytes += (uint64_t)sites[i].live_bytes;
+    }
 }

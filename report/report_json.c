@@ -235,6 +235,23 @@ static void write_moment(struct json *json, const struct trace *trace)
     json_close_object(json);
 }
 
+static void write_suppressions(struct json *json, const struct suppressions *suppressions)
+{
+    json_name(json, "suppressions");
+    json_open_array(json);
+    for (size_t i = 0; i < suppressions->count; i++) {
+        const struct suppression *item = &suppressions->items[i];
+        if (!item->block_count)
+            continue;
+        json_open_object(json);
+        json_member_string(json, "pattern", item->pattern);
+        json_member_unsigned(json, "live_count", item->block_count);
+        json_member_unsigned(json, "live_bytes", item->size_bytes);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
 void report_json_write(FILE *out, const struct statistics *statistics, uint64_t limit)
 {
     const struct trace *trace = statistics->stacks->trace;
@@ -264,6 +281,8 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
     for (uint32_t i = 0; i < statistics->count && (!limit || i < limit); i++)
         write_statistic(&json, statistics, &statistics->items[i]);
     json_close_array(&json);
+    if (statistics->filters && statistics->filters->suppressions)
+        write_suppressions(&json, statistics->filters->suppressions);
     json_close_object(&json);
     json_end(&json);
 }

@@ -332,7 +332,8 @@ bool stacks_have(const struct stacks *stacks, uint32_t node)
 
 void stacks_begin(struct stacks *stacks, const struct trace *trace, bool is_system)
 {
-    *stacks = (struct stacks){.trace = trace, .is_system = is_system};
+    static uint64_t last_id;
+    *stacks = (struct stacks){.trace = trace, .id = ++last_id, .is_system = is_system};
 }
 
 bool stacks_init(struct stacks *stacks, const struct trace *trace, bool is_system,

@@ -46,6 +46,7 @@ struct stacks {
     uint32_t node_count; /* these many of the trace's are known here */
     uint32_t owner_count;
     uint32_t module_count;
+    uint64_t id;    /* that no other stacks of this process had before */
     bool is_system; /* runtime frames are shown and charged like any other */
 };
 

@@ -319,7 +319,8 @@ bool statistics_sort(struct statistics *statistics, enum measure measure)
 bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
                      const struct statistics_query *query, struct error *error)
 {
-    *statistics = (struct statistics){.stacks = stacks, .group_by = query->group_by};
+    *statistics = (struct statistics){
+        .stacks = stacks, .filters = query->filters, .group_by = query->group_by};
     bool is_ok = query->group_by == GROUP_BY_THREAD ? group_threads(statistics)
                                                     : group_sites(statistics, query);
     if (is_ok && order_frames(statistics) && statistics_sort(statistics, query->measure))

@@ -29,6 +29,7 @@ struct statistic {
 
 struct statistics {
     const struct stacks *stacks;
+    const struct filters *filters;
     enum group_by group_by;
     enum measure measure;
     struct statistic *items;

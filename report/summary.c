@@ -44,9 +44,12 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
 
 /* --- top lines --- */
 
+/* Blocks of no bytes are something, too. */
 static bool has_something(const struct statistics *statistics, const struct statistic *item)
 {
-    return figures_rank(&item->figures, statistics->measure) != 0;
+    bool is_held = statistics->measure == MEASURE_LIVE || statistics->measure == MEASURE_PEAK;
+    return figures_rank(&item->figures, statistics->measure) != 0 ||
+           (is_held && figures_amount(&item->figures, statistics->measure).count);
 }
 
 /* How wide the labels of the top lines are. */
@@ -119,6 +122,11 @@ void summary_write_lines(FILE *out, struct statistics *statistics, const struct 
     write_top(out, statistics, MEASURE_PEAK, "live at peak", width, style);
     write_top(out, statistics, MEASURE_LIVE, title, width, style);
     write_top(out, statistics, MEASURE_COUNT, "most calls", width, style);
+}
+
+void summary_write_top(FILE *out, struct statistics *lines, const struct style *style)
+{
+    write_top(out, lines, lines->measure, "", label_columns(lines, lines->measure), style);
 }
 
 /* --- what is not known --- */

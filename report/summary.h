@@ -15,6 +15,9 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
 void summary_write_lines(FILE *out, struct statistics *statistics, const struct style *style,
                          const char *live_word);
 
+/* The largest of lines, by the measure they are sorted by. */
+void summary_write_top(FILE *out, struct statistics *lines, const struct style *style);
+
 /* Every reason why the figures are less than complete, a line each. */
 void summary_write_reasons(FILE *out, const struct trace *trace, const char *indent,
                            const struct style *style);

@@ -295,7 +295,7 @@ bool text_to_number(const char *text, uint64_t limit, uint64_t *ret_number)
     return true;
 }
 
-/* --- durations --- */
+/* --- durations and sizes --- */
 
 static const struct unit {
     const char *name;
@@ -356,5 +356,24 @@ bool text_to_duration(const char *text, uint64_t *ret_time_ns)
     if (total_ns > 9e18)
         return false;
     *ret_time_ns = (uint64_t)(total_ns + 0.5);
+    return true;
+}
+
+bool text_to_size(const char *text, uint64_t *ret_size_bytes)
+{
+    static const char letters[] = "KMGT";
+    double size_bytes;
+    if (!take_decimal(&text, &size_bytes))
+        return false;
+    const char *letter = *text ? strchr(letters, *text) : NULL;
+    if (letter) {
+        size_bytes *= (double)(UINT64_C(1024) << 10 * (letter - letters));
+        text += text[1] == 'i' && text[2] == 'B' ? 3 : 1;
+    } else if (*text == 'B') {
+        text++;
+    }
+    if (*text || size_bytes > 9e18)
+        return false;
+    *ret_size_bytes = (uint64_t)(size_bytes + 0.5);
     return true;
 }

@@ -49,6 +49,8 @@ const char *text_short_function(const char *function, char *buffer, size_t buffe
 bool text_starts_with(const char *text, const char *start);
 /* A decimal number from 0 to limit and nothing else. */
 bool text_to_number(const char *text, uint64_t limit, uint64_t *ret_number);
+/* "64M", "1.5GiB", "4096": B, K, M, G or T, each also as KiB. */
+bool text_to_size(const char *text, uint64_t *ret_size_bytes);
 /* "2h30m", "1.5h", "90s", "90": each part with a unit, a lone number in seconds. */
 bool text_to_duration(const char *text, uint64_t *ret_time_ns);
 

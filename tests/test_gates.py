@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_gates.py -- Limits that fail a run, and suppressions, which LeakSanitizer must understand alike.
+
+usage: test_gates.py BUILD-DIRECTORY"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+from tap import Tap
+from traced import Build, Tracer, execute
+
+# Each a file of suppressions. None may match "malloc", "calloc" or the sanitizer's own library,
+# whose frames LeakSanitizer sees and the recorder does not.
+SUPPRESSIONS = [
+    "leak:leak_directly", "leak:^leak$", "leak:leak$", "leak:^leak", "leak:leak_*_another", "leak:through*$",
+    "leak:leak_inlined", "leak:callback", "leak:compare_and_leak\nleak:leak_directly", "leak:qsort", "leak:^main$", "leak:^main",
+    "leak:library_makes", "leak:library_makes$", "leak:^library_makes_by", "leak:libleaks_library", "leak:libleaks_library.so$",
+    "leak:libleaks*so", "leak:leaks_library.c", "leak:leaks.c", "leak:leaks.c$", "leak:^leaks.c", "leak:programs/leaks*.c",
+    "leak:nothing_like_it", "leak:LEAK", "# leak:leak\n", "\n\n  leak:leak_directly  \n", "leak:^leak_directly$\nleak:^library_makes$",
+    "leak:library_makes\nleak:leak_directly", "leak:leak_directly\nleak:library_makes", "leak:*directly", "leak:directly*",
+    "leak:l*k*y$", "leak:_start", "leak:libc.so", "leak:^libc", "leak:strdup",
+]
+
+
+def parse_lsan(text):
+    """{pattern: (count, bytes)}, and what is left (bytes, blocks)."""
+    used = {}
+    for count, size, pattern in re.findall(r"^ *(\d+) +(\d+) (\S+)$", text, flags=re.M):
+        used[pattern] = (int(count), int(size))
+    left = re.search(r"SUMMARY: \w+Sanitizer: (\d+) byte\(s\) leaked in (\d+) allocation", text)
+    return used, (int(left[1]), int(left[2])) if left else (0, 0)
+
+
+class Leaky:
+    """The leaking program, as it is and with LeakSanitizer."""
+
+    def __init__(self, tracer):
+        self.tracer, self.build = tracer, tracer.build
+        self.directory = tracer.new_directory()
+        self.sources = tracer.build.source / "tests" / "programs"
+
+    def compile(self, folder, *options):
+        place = self.directory / folder
+        place.mkdir()
+        flags = ["-g", "-O0", "-fno-builtin", "-fno-omit-frame-pointer", *options]
+        library, program = place / "libleaks_library.so", place / "leaks"
+        for argv in (["cc", *flags, "-shared", "-fPIC", "-o", library, self.sources / "leaks_library.c"],
+                     ["cc", *flags, "-o", program, self.sources / "leaks.c", library, f"-Wl,-rpath,{place}"]):
+            if subprocess.run(argv, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+                return None
+        return program
+
+    def lsan(self, program, suppressions=None):
+        options = "fast_unwind_on_malloc=0" + (f":suppressions={suppressions}" if suppressions else "")
+        result = execute([str(program)], {"LSAN_OPTIONS": options})
+        return parse_lsan(result.stderr.decode()), result
+
+    def ours(self, trace, suppressions):
+        report = self.tracer.report(trace, "--leaks", f"--suppressions={suppressions}")
+        used = {entry["pattern"]: (entry["live_count"], entry["live_bytes"]) for entry in report.get("suppressions", [])}
+        left = (sum(entry["live_bytes"] for entry in report["statistics"]),
+                sum(entry["live_count"] for entry in report["statistics"]))
+        return used, left
+
+
+def check_against_lsan(tap, tracer):
+    leaky = Leaky(tracer)
+    plain, sanitized = leaky.compile("plain"), leaky.compile("lsan", "-fsanitize=leak")
+    if not sanitized:
+        tap.skip("LeakSanitizer", "cannot be built with")
+        return
+    (used, all_left), result = leaky.lsan(sanitized)
+    if all_left == (0, 0):
+        tap.skip("LeakSanitizer", f"does not work here: {result.stderr[-300:]!r}")
+        return
+    trace = tracer.run([str(plain)]).trace
+    everything = tracer.report(trace, "--leaks")
+    tap.equal((everything["totals"]["live_bytes"], everything["totals"]["live_count"]), all_left,
+              "LeakSanitizer finds what is live at exit", result.stderr)
+    for number, text in enumerate(SUPPRESSIONS):
+        path = leaky.directory / f"suppressions.{number}"
+        path.write_text(text)
+        expected, result = leaky.lsan(sanitized, path)
+        tap.equal(leaky.ours(trace, path), expected, f"as LeakSanitizer: {text!r}", result.stderr[-300:].decode())
+
+
+# ---- check ----
+
+class Checker:
+    """Traces to be checked, in a directory of its own."""
+
+    def __init__(self, tap, tracer):
+        self.tap, self.tracer, self.build = tap, tracer, tracer.build
+        self.directory = tracer.new_directory()
+
+    def tool(self, *arguments, environment=None, **options):
+        return execute([str(self.build.tool), *map(str, arguments)], {"NO_COLOR": "1", **(environment or {})},
+                       cwd=self.directory, **options)
+
+    def check(self, name, status, *arguments, says=(), **options):
+        result = self.tool("check", *arguments, **options)
+        text = (result.stdout + result.stderr).decode()
+        self.tap.ok(result.status == status and all(words in text for words in says), name, f"status {result.status}\n{text}")
+        return text
+
+    def write(self, name, text):
+        path = self.directory / name
+        path.write_text(text)
+        return path
+
+
+def tag_line(build, program, tag):
+    source = build.source / "tests" / "programs" / f"{program}.c"
+    return next(number for number, line in enumerate(source.read_text().splitlines(), 1) if f"@{tag} " in line)
+
+
+def check_limits(checker):
+    """Exactly at the limit is within it."""
+    trace = checker.tracer.run([checker.build.program("leaks")]).trace
+    totals = checker.tracer.report(trace)["totals"]
+    peak, live, blocks, allocs = (totals[key] for key in ("peak_bytes", "live_bytes", "live_count", "alloc_count"))
+    path, line = trace.path, f"leaks.c:{tag_line(checker.build, 'leaks', 'leak')}"
+    checker.check("the peak at its limit", 0, f"--max-peak={peak}", path, says=["ok"])
+    checker.check("one byte more", 1, f"--max-peak={peak - 1}", path, says=["failed", line, f"(pid {trace.pid})"])
+    checker.check("what is left at its limit", 0, path, f"--max-live={live}B", says=["ok"])
+    checker.check("one byte more is left", 1, path, f"--max-live={live - 1}", says=["failed", line, f"in {blocks} blocks"])
+    checker.check("allocations at their limit", 0, path, f"--max-allocs={allocs}")
+    checker.check("one allocation more", 1, path, f"--max-allocs={allocs - 1}", says=["failed", line])
+    text = checker.check("one of three", 1, path, "--max-peak=1G", "--max-live=0", f"--max-allocs={allocs}")
+    checker.tap.equal([word.split()[0] for word in text.splitlines() if word[0] != " "], ["ok", "failed", "ok"], "says which")
+    checker.check("by function", 0, path, "--filter=function:leak_inlined", "--max-live=77", "--max-allocs=1")
+    checker.check("by function, too much", 1, path, "--filter=function:leak_inlined", "--max-live=76", says=["failed"])
+    checker.check("by line", 0, path, f"--filter=file:{line}", "--all-frames", f"--max-live={live - 77}")
+    checker.check("without it", 0, path, f"--exclude=file:{line}", f"--max-live={live}")
+
+
+def check_json(checker):
+    trace = checker.tracer.run([checker.build.program("leaks")]).trace
+    result = checker.tool("check", "--json", "--max-live=0", "--max-peak=1M", trace.path, trace.path)
+    content = json.loads(result.stdout)
+    totals = checker.tracer.report(trace)["totals"]
+    checker.tap.equal((result.status, len(content), [entry["passed"] for entry in content]), (1, 2, [False, False]),
+                      "json: an entry for each trace")
+    gates = {gate["gate"]: gate for gate in content[0]["gates"]}
+    checker.tap.equal((gates["max-peak"]["passed"], gates["max-peak"]["limit"]), (True, 1 << 20), "json: a gate that was passed")
+    live = gates["max-live"]
+    checker.tap.equal((live["passed"], live["value"], live["count"]), (False, totals["live_bytes"], totals["live_count"]),
+                      "json: a gate that was not")
+    checker.tap.equal(sum(line["size"] for line in live["statistics"]), totals["live_bytes"], "json: and its lines")
+
+
+def check_empty_blocks(checker):
+    source = checker.write("empty.c", "#include <stdlib.h>\nvoid *volatile p;\nint main(void) { p = malloc(0); return 0; }\n")
+    program = checker.directory / "empty"
+    subprocess.run(["cc", "-g", "-O0", "-fno-builtin", "-o", program, source], check=True)
+    trace = checker.tracer.run([str(program)]).trace
+    checker.check("no block may be left, not even an empty one", 1, "--max-live=0", trace.path, says=["left 0 B in 1 block", "empty.c:3"])
+    checker.check("it is no byte", 0, "--max-live=1", trace.path)
+
+
+def check_suppressed(checker):
+    trace = checker.tracer.run([checker.build.program("leaks")]).trace
+    path = checker.write("all", "leak:main\n")
+    text = checker.check("what is suppressed may be left", 0, "--max-live=0", f"--suppressions={path}", trace.path)
+    totals = checker.tracer.report(trace)["totals"]
+    checker.tap.ok("Suppressions used:\n  count      bytes template\n"
+                   f"{totals['live_count']:7} {totals['live_bytes']:10} main\n" in text, "and is told", text)
+    checker.check("by the variable", 0, "--max-live=0", trace.path, environment={"MEMTRACE_SUPPRESSIONS": str(path)})
+    checker.check("suppressions are of leaks alone", 1, "--max-peak=1", f"--suppressions={path}", trace.path)
+    some = checker.write("some", "leak:leak_directly\n")
+    checker.check("the others are not", 1, "--max-live=0", f"--suppressions={some}", trace.path, says=["failed"])
+    result = checker.tool("report", "--leaks", f"--suppressions={some}", trace.path).stdout.decode()
+    checker.tap.ok("leak_directly" in result and "in leak_directly" not in result and "Suppressions used" in result,
+                   "report --leaks leaves them out", result)
+    checker.check("a bad file", 1, "--max-live=0", f"--suppressions={checker.write('bad', 'fun:x')}", trace.path, says=["bad:1: neither"])
+    checker.check("no file", 1, "--max-live=0", "--suppressions=missing", trace.path, says=["missing: No such file"])
+
+
+def check_misuse(checker):
+    trace = checker.tracer.run([checker.build.program("leaks")]).trace
+    checker.check("no limit", 2, trace.path, says=["no limit"])
+    for option in ("--max-peak=x", "--max-peak=-1", "--max-peak=1X", "--max-live=", "--max-allocs=1M", "--max-allocs=1.5", "--filter=foo:"):
+        checker.check(f"{option} is no limit", 2, option, trace.path)
+    checker.check("no such trace", 1, "--max-live=0", "missing", says=["missing: No such file"])
+    checker.check("one bad trace of two", 1, "--max-live=1G", "missing", trace.path, says=["ok", "missing"])
+    checker.check("the peak, turned back", 1, "--max-peak=1G", f"{trace.path}@peak", says=["only what was live"])
+    checker.check("what was live at the peak", 0, "--max-live=1G", f"{trace.path}@peak", says=["ok"])
+
+
+def main():
+    os.environ.pop("MEMTRACE_SUPPRESSIONS", None)
+    with Tap() as tap, Tracer(Build()) as tracer:
+        for check in (check_limits, check_json, check_empty_blocks, check_suppressed, check_misuse):
+            tap.run(lambda _, check=check: check(Checker(tap, tracer)), name=check.__name__)
+        tap.run(check_against_lsan, tracer)
+
+
+if __name__ == "__main__":
+    main()
