@@ -90,6 +90,13 @@ static bool read_warned(const char *value)
     return read_flag(value, &is_warned);
 }
 
+/* An option of memtrace's, which reads what the recorder wrote. */
+static bool leave_to_tool(const char *value)
+{
+    (void)value;
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*read)(const char *value);
@@ -104,6 +111,7 @@ static const struct {
     {"HISTORY_BYTES=", read_history_bytes},
     {"SNAPSHOT=", read_snapshot},
     {"WARNED=", read_warned},
+    {"SUPPRESSIONS=", leave_to_tool},
 };
 
 static bool read_one(const char *variable)

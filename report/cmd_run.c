@@ -182,8 +182,10 @@ static bool is_variable(const char *variable, const char *name)
 
 static bool is_known_variable(const char *variable)
 {
-    static const char *const known[] = {"MEMTRACE_OUTPUT", "MEMTRACE_DISABLE", "MEMTRACE_WARNED",
-                                        NULL};
+    static const char *const known[] = {
+        "MEMTRACE_OUTPUT",           "MEMTRACE_DISABLE",      "MEMTRACE_WARNED",
+        "MEMTRACE_THREAD",           "MEMTRACE_SNAPSHOT",     "MEMTRACE_HISTORY_BYTES",
+        "MEMTRACE_HISTORY_INTERVAL", "MEMTRACE_SUPPRESSIONS", NULL};
     for (const char *const *name = known; *name; name++)
         if (is_variable(variable, *name))
             return true;

@@ -3,8 +3,7 @@
  *
  * A stack is kept if there are no inclusive filters or any of them matches, and no exclusive one
  * does. A filter looks at the charged frame, or with is_all_frames at every frame of the stack; one
- * that begins with "any-" does so by itself. What suppressions cover is not kept
- * either. */
+ * that begins with "any-" does so by itself. What suppressions cover is not kept either. */
 #ifndef MEMTRACE_FILTER_H
 #define MEMTRACE_FILTER_H
 
