@@ -47,25 +47,27 @@ static uint64_t hash_of_node(const struct trace_node *node)
     return node_hash(node->parent, node->module_bits, node->offset);
 }
 
+static void put_node(uint32_t *slots, uint64_t mask, uint64_t hash, uint32_t node)
+{
+    uint64_t i = hash & mask;
+    while (slots[i])
+        i = (i + 1) & mask;
+    slots[i] = node;
+}
+
 static bool grow_node_table(void)
 {
     uint32_t bits = node_slots ? node_bits + 1 : NODE_FIRST_BITS;
     uint32_t *slots = arena_map(sizeof *slots << bits);
-    uint32_t *old = node_slots;
+    uint32_t count = node_slots ? trace_count(SECTION_NODES) : 0;
     if (!slots)
         return false;
-    uint64_t mask = ((uint64_t)1 << bits) - 1;
-    for (uint32_t k = 0; old && k < 1u << node_bits; k++) {
-        if (!old[k])
-            continue;
-        uint64_t i = hash_of_node(&trace.nodes[old[k]]) & mask;
-        while (slots[i])
-            i = (i + 1) & mask;
-        slots[i] = old[k];
-    }
+    /* All nodes but the special ones, in the order in which they lie in memory. */
+    for (uint32_t node = SPECIAL_COUNT; node < count; node++)
+        put_node(slots, ((uint64_t)1 << bits) - 1, hash_of_node(&trace.nodes[node]), node);
+    if (node_slots)
+        arena_unmap(node_slots, sizeof *node_slots << node_bits);
     node_slots = slots;
-    if (old)
-        arena_unmap(old, sizeof *old << node_bits);
     node_bits = bits;
     return true;
 }
@@ -82,11 +84,8 @@ static uint32_t create_node(uint32_t parent, uint32_t module_bits, uint64_t offs
     return node;
 }
 
-/* Returns 0 when there is no room. */
-static uint32_t intern_node(uint32_t parent, uint32_t module_bits, uint64_t offset)
+static uint32_t find_node(uint32_t parent, uint32_t module_bits, uint64_t offset)
 {
-    if ((!node_slots || trace_count(SECTION_NODES) > 1u << (node_bits - 1)) && !grow_node_table())
-        return 0;
     uint64_t mask = ((uint64_t)1 << node_bits) - 1;
     uint64_t i = node_hash(parent, module_bits, offset) & mask;
     for (; node_slots[i]; i = (i + 1) & mask) {
@@ -94,18 +93,46 @@ static uint32_t intern_node(uint32_t parent, uint32_t module_bits, uint64_t offs
         if (node->parent == parent && node->offset == offset && node->module_bits == module_bits)
             return node_slots[i];
     }
-    uint32_t node = create_node(parent, module_bits, offset);
-    node_slots[i] = node;
-    return node;
+    return 0;
 }
 
 /* A call may be the last instruction of its module: look up the call, keep the return address. */
-static uint32_t intern_frame(uint32_t parent, const struct frame_detail *frame)
+static struct code_place place_of(const struct frame_detail *frame)
 {
     uint64_t back = frame->is_exact ? 0 : 1;
     struct code_place place = modules_locate(frame->pc - back);
-    return intern_node(parent, place.module | (frame->is_exact ? NODE_EXACT : 0),
-                       place.offset + back);
+    place.module |= frame->is_exact ? NODE_EXACT : 0;
+    place.offset += back;
+    return place;
+}
+
+/* Below a node that is new, all are: nothing is looked up, and as they get consecutive numbers,
+ * their places in the table are known before. Returns the leaf, 0 when there is no room. */
+static uint32_t create_path(struct unwinder *unwinder, uint32_t i, uint32_t parent)
+{
+    enum {
+        AHEAD = 8
+    };
+    struct code_place places[AHEAD];
+    uint64_t mask = ((uint64_t)1 << node_bits) - 1;
+    while (i < unwinder->count) {
+        uint32_t next = trace_count(SECTION_NODES);
+        uint32_t some = unwinder->count - i < AHEAD ? unwinder->count - i : AHEAD;
+        for (uint32_t k = 0; k < some; k++) {
+            places[k] = place_of(&unwinder->frames[i + k]);
+            __builtin_prefetch(&node_slots[node_hash(k ? next + k - 1 : parent, places[k].module,
+                                                     places[k].offset) &
+                                           mask]);
+        }
+        for (uint32_t k = 0; k < some; k++, i++) {
+            uint32_t node = create_node(parent, places[k].module, places[k].offset);
+            if (!node)
+                return 0;
+            put_node(node_slots, mask, node_hash(parent, places[k].module, places[k].offset), node);
+            unwinder->frames[i].node = parent = node;
+        }
+    }
+    return parent;
 }
 
 /* From the deepest frame whose node is known to the leaf. The special nodes that stand for an
@@ -116,11 +143,15 @@ static uint32_t intern_stack(struct unwinder *unwinder)
     while (i > 0 && !unwinder->frames[i - 1].node)
         i--;
     uint32_t node = i ? unwinder->frames[i - 1].node : (uint32_t)unwinder->root;
-    for (; i < unwinder->count; i++) {
-        node = intern_frame(node, &unwinder->frames[i]);
-        if (!node)
+    while (!node_slots || trace_count(SECTION_NODES) + unwinder->count > 1u << (node_bits - 1))
+        if (!grow_node_table())
             return 0;
-        unwinder->frames[i].node = node;
+    for (; i < unwinder->count; i++) {
+        struct code_place place = place_of(&unwinder->frames[i]);
+        uint32_t known = find_node(node, place.module, place.offset);
+        if (!known)
+            return create_path(unwinder, i, node);
+        unwinder->frames[i].node = node = known;
     }
     return node;
 }
