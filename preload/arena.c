@@ -23,6 +23,8 @@ enum {
     ARENA_ALIGN = 64,
     ARENA_CHUNK_BYTES = 256 * 1024,
     FIRST_BYTES = 512 * 1024,
+    HUGE_PAGE = 2 << 20,
+    HUGE_FROM_BYTES = 4 << 20,
     STEP_BYTES = 1 << 20, /* made usable at once, at least */
     ORDERS = 36           /* pieces of 2^order pages are used again */
 };
@@ -85,14 +87,24 @@ static bool make_usable(uint64_t size_bytes)
     return true;
 }
 
+/* Large tables are used all over: there, huge pages cost nothing and save much. */
+static void prefer_huge_pages(const char *piece, uint64_t size_bytes)
+{
+    uint64_t start = round_up((uint64_t)piece, HUGE_PAGE);
+    uint64_t end = ((uint64_t)piece + size_bytes) / HUGE_PAGE * HUGE_PAGE;
+    if (end >= start + HUGE_FROM_BYTES)
+        sys(__NR_madvise, start, end - start, MADV_HUGEPAGE);
+}
+
 static void *cut_from_region(uint64_t size_bytes)
 {
     if (!is_reserved && (uint64_t)(region_end - region_next) < size_bytes)
         reserve_region();
     if (!make_usable(size_bytes))
         return NULL;
-    void *piece = region_next;
+    char *piece = region_next;
     region_next += size_bytes;
+    prefer_huge_pages(piece, size_bytes);
     return piece;
 }
 

@@ -24,7 +24,8 @@ enum {
     PATH_FIRST_BITS = 8,
     SITE_FIRST_BITS = 7,
     NODE_FIRST_BITS = 11,
-    ORPHAN_FIRST_BITS = 8
+    ORPHAN_FIRST_BITS = 8,
+    REHASH_AHEAD = 16
 };
 
 #define COUNTERS_MASK 0x7ffffffu
@@ -60,11 +61,15 @@ static bool grow_node_table(void)
     uint32_t bits = node_slots ? node_bits + 1 : NODE_FIRST_BITS;
     uint32_t *slots = arena_map(sizeof *slots << bits);
     uint32_t count = node_slots ? trace_count(SECTION_NODES) : 0;
+    uint64_t mask = ((uint64_t)1 << bits) - 1;
     if (!slots)
         return false;
     /* All nodes but the special ones, in the order in which they lie in memory. */
-    for (uint32_t node = SPECIAL_COUNT; node < count; node++)
-        put_node(slots, ((uint64_t)1 << bits) - 1, hash_of_node(&trace.nodes[node]), node);
+    for (uint32_t node = SPECIAL_COUNT; node < count; node++) {
+        if (node + REHASH_AHEAD < count)
+            __builtin_prefetch(&slots[hash_of_node(&trace.nodes[node + REHASH_AHEAD]) & mask]);
+        put_node(slots, mask, hash_of_node(&trace.nodes[node]), node);
+    }
     if (node_slots)
         arena_unmap(node_slots, sizeof *node_slots << node_bits);
     node_slots = slots;
