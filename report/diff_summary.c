@@ -50,9 +50,10 @@ static void write_title(FILE *out, const char *word, const char *path, const str
 static void write_side(FILE *out, const struct comparison *comparison,
                        const struct diff_about *about, uint32_t side)
 {
-    char when[256];
+    char when[256] = "at its peak";
     struct amount total = comparison->totals[side];
-    instant_describe(about->traces[side], when, sizeof when);
+    if (comparison->query.measure != MEASURE_PEAK)
+        instant_describe(about->traces[side], when, sizeof when);
     fprintf(out, "  %-9s%-10s in ", side == SIDE_OLD ? "old" : "new",
             text_size((double)total.size_bytes).text);
     write_count(out, total.count, false);
@@ -121,18 +122,20 @@ static void write_changed(FILE *out, const struct comparison *comparison, const 
     }
 }
 
+/* Of the two a module is mentioned once. */
 void diff_summary_write_modules(FILE *out, const struct comparison *comparison, uint64_t shown,
                                 const struct style *style)
 {
-    for (uint32_t side = 0; side < SIDE_COUNT; side++) {
-        const struct stacks *stacks = comparison->sides[side].stacks;
-        bool *is_said = calloc((size_t)stacks->trace->module_count + 1, sizeof *is_said);
-        for (uint32_t i = 0; is_said && i < shown && i < comparison->count; i++)
-            if (comparison->items[i].side == side)
-                summary_write_module(out, stacks, comparison->items[i].frame, is_said,
-                                     "note: ", style);
-        free(is_said);
+    bool *is_said = calloc((size_t)comparison->naming.module_count + 1, sizeof *is_said);
+    for (uint32_t i = 0; is_said && i < shown && i < comparison->count; i++) {
+        const struct difference *item = &comparison->items[i];
+        const struct stacks *stacks = comparison->sides[item->side].stacks;
+        uint32_t module = stacks->frames[item->frame].module_index;
+        summary_write_module(out, stacks, item->frame,
+                             &is_said[comparison->naming.sides[item->side].modules[module]],
+                             "note: ", style);
     }
+    free(is_said);
     write_changed(out, comparison, style);
 }
 

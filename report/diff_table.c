@@ -48,6 +48,23 @@ char *diff_label(const struct comparison *comparison, const struct difference *i
     return text;
 }
 
+/* What has a file and a line is written as tracemalloc does; what has none is helped by its
+ * function. */
+static void write_function(const struct table *table, const struct comparison *comparison,
+                           const struct difference *item)
+{
+    const struct frame *frame = &comparison->sides[item->side].stacks->frames[item->frame];
+    enum group_by group_by = comparison->query.group_by;
+    if ((group_by != GROUP_BY_LINE && group_by != GROUP_BY_TRACEBACK) || frame->file ||
+        !frame->function || frame->is_special || is_by_function(comparison, item, LABEL_SHORT))
+        return;
+    char *function = label_short_function(frame);
+    fprintf(table->out, "  %s", table->style.dim);
+    text_write(table->out, function ? function : "?");
+    fputs(table->style.plain, table->out);
+    free(function);
+}
+
 uint64_t diff_table_write(const struct table *table, const struct comparison *comparison)
 {
     uint64_t written = 0;
@@ -58,6 +75,7 @@ uint64_t diff_table_write(const struct table *table, const struct comparison *co
         text_write(table->out, label ? label : "?");
         fprintf(table->out, "%s: ", table->style.plain);
         diff_table_write_amount(table->out, item);
+        write_function(table, comparison, item);
         fputc('\n', table->out);
         free(label);
         if (table->with_traceback)

@@ -152,14 +152,21 @@ static struct instant instant_at_tick(const struct history *history, uint32_t ti
                             .time_ns = tick->time_ns};
 }
 
-static bool find_time(const struct history *history, uint64_t time_ns, struct instant *instant,
-                      struct error *error)
+/* Ticks come a little late: the one that was due at that very moment is the one that is meant. */
+static uint64_t lateness_ns(const struct history *history, uint64_t time_ns)
+{
+    uint64_t interval_ns = history->trace->header.history_interval_ns;
+    return interval_ns / 10 < time_ns ? interval_ns / 10 : 0;
+}
+
+static bool find_time(const struct history *history, uint64_t time_ns, uint64_t tolerance_ns,
+                      struct instant *instant, struct error *error)
 {
     uint64_t end_ns = trace_duration_ns(history->trace);
     if (time_ns >= end_ns)
         *instant = (struct instant){.kind = INSTANT_END, .mark = NO_MARK, .time_ns = end_ns};
     else if (history->tick_count || !time_ns)
-        *instant = instant_at_tick(history, history_ticks_until(history, time_ns));
+        *instant = instant_at_tick(history, history_ticks_until(history, time_ns + tolerance_ns));
     else
         return error_set(error, "it has no history: only @start, @peak and @end are known");
     return true;
@@ -184,7 +191,7 @@ static bool find_name(const struct history *history, const char *name, struct in
     }
     uint64_t time_ns = trace->marks[mark].time_ns;
     uint64_t start_ns = trace->header.start_time_ns;
-    return find_time(history, time_ns > start_ns ? time_ns - start_ns : 0, instant, error);
+    return find_time(history, time_ns > start_ns ? time_ns - start_ns : 0, 0, instant, error);
 }
 
 bool moment_find(const struct moment *moment, const struct history *history,
@@ -192,6 +199,7 @@ bool moment_find(const struct moment *moment, const struct history *history,
 {
     const struct trace *trace = history->trace;
     uint64_t end_ns = trace_duration_ns(trace);
+    uint64_t time_ns;
     *instant = (struct instant){.kind = INSTANT_END, .mark = NO_MARK, .time_ns = end_ns};
     switch (moment->kind) {
     case MOMENT_START:
@@ -202,10 +210,11 @@ bool moment_find(const struct moment *moment, const struct history *history,
         instant->time_ns = trace_peak_time_ns(trace);
         return true;
     case MOMENT_AFTER_START:
-        return find_time(history, moment->time_ns, instant, error);
+        time_ns = moment->time_ns;
+        return find_time(history, time_ns, lateness_ns(history, time_ns), instant, error);
     case MOMENT_BEFORE_END:
-        return find_time(history, moment->time_ns < end_ns ? end_ns - moment->time_ns : 0, instant,
-                         error);
+        time_ns = moment->time_ns < end_ns ? end_ns - moment->time_ns : 0;
+        return find_time(history, time_ns, lateness_ns(history, time_ns), instant, error);
     case MOMENT_NAME:
         return find_name(history, moment->name, instant, error);
     default:

@@ -34,7 +34,7 @@ void moment_finish(struct moment *moment);
 bool moment_divide(struct moment *moment, const char *operand, char **ret_trace,
                    struct error *error);
 
-/* What a trace can tell of a moment: the latest tick up to it. */
+/* What a trace can tell of a moment: the latest tick up to it, or one that was due then. */
 bool moment_find(const struct moment *moment, const struct history *history,
                  struct instant *instant, struct error *error);
 /* The counters at that instant, trace->owner_count of them. */

@@ -181,9 +181,9 @@ void summary_write_module(FILE *out, const struct stacks *stacks, uint32_t frame
 {
     const struct frame *details = &stacks->frames[frame];
     uint32_t module = details->module_index;
-    if (details->is_special || details->file || module == 0 || is_said[module])
+    if (details->is_special || details->file || module == 0 || *is_said)
         return;
-    is_said[module] = true;
+    *is_said = true;
     write_explanation(out, stacks, module, indent, style);
 }
 
@@ -195,7 +195,8 @@ void summary_write_modules(FILE *out, const struct statistics *statistics, uint6
     for (uint32_t i = 0; is_said && i < statistics->count && (!limit || i < limit); i++) {
         const struct statistic *item = &statistics->items[i];
         if (item->frame != NO_FRAME && has_something(statistics, item))
-            summary_write_module(out, stacks, item->frame, is_said, indent, style);
+            summary_write_module(out, stacks, item->frame,
+                                 &is_said[stacks->frames[item->frame].module_index], indent, style);
     }
     free(is_said);
 }

@@ -22,7 +22,7 @@ void summary_write_top(FILE *out, struct statistics *lines, const struct style *
 void summary_write_reasons(FILE *out, const struct trace *trace, const char *indent,
                            const struct style *style);
 
-/* What is to be said of the module of a frame without a line; is_said has a flag per module. */
+/* What is to be said of the module of a frame without a line, unless it has been said. */
 void summary_write_module(FILE *out, const struct stacks *stacks, uint32_t frame, bool *is_said,
                           const char *indent, const struct style *style);
 /* The same of all that statistics show: no debug information, changed, broken. */

@@ -169,12 +169,13 @@ static void test_moments(void)
 {
     expect_moment("start", 0, 0, "as of the start");
     expect_moment("0", 0, 0, "as of the start");
-    expect_moment("9.999s", 0, 0, "as of the start");
+    expect_moment("9.8s", 0, 0, "as of the start");
+    expect_moment("9.999s", 500, 100, "as of 10.00 s after the start");
     expect_moment("10s", 500, 100, "as of 10.00 s after the start");
     expect_moment("10", 500, 100, "as of 10.00 s after the start");
     expect_moment("+10000ms", 500, 100, "as of 10.00 s after the start");
     expect_moment("0.5min", 700, 100, "as of 20.00 s after the start");
-    expect_moment("1m19s999ms", 700, 100, "as of snapshot '10m', 40.00 s after the start");
+    expect_moment("1m19s800ms", 700, 100, "as of snapshot '10m', 40.00 s after the start");
     expect_moment("1m20s", 1000, 500, "as of 1 min 20 s after the start");
     expect_moment("100s", 1200, 800, "as of the end");
     expect_moment("2h30m", 1200, 800, "as of the end");
