@@ -2,10 +2,13 @@
 /* child.c -- Runs a program as a child, so that nobody notices we are in between. */
 #include "child.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -61,7 +64,8 @@ static void become(const struct child *child, const char *path, const struct sig
 {
     if (child->prepare)
         child->prepare(child->context);
-    give_signals_back(signals);
+    if (signals)
+        give_signals_back(signals);
     execv(path, child->argv);
     if (errno == ENOEXEC && !child->is_elf)
         execvp(path, child->argv); /* gives scripts without #! to sh; path has a slash */
@@ -105,28 +109,61 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-bool child_run(struct child *child, const char *path)
+/* What happened to signals before is undone in the child. */
+static bool start(struct child *child, const char *path, const struct signals *signals)
 {
-    struct signals signals;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return false;
-    take_signals(&signals);
-    uint64_t start_ns = now_ns();
+    child->start_time_ns = now_ns();
     child->pid = fork();
     if (child->pid == 0)
-        become(child, path, &signals, ends[1]);
+        become(child, path, signals, ends[1]);
     int reason = errno;
     close(ends[1]);
-    if (child->pid > 0) {
+    if (child->pid > 0)
         child->exec_errno = read_exec_errno(ends[0]);
-        wait_for_end(child, &signals);
-        child->run_time_ns = now_ns() - start_ns;
-    }
     close(ends[0]);
-    give_signals_back(&signals);
     errno = reason;
     return child->pid > 0;
+}
+
+bool child_start(struct child *child, const char *path)
+{
+    return start(child, path, NULL);
+}
+
+bool child_has_ended(struct child *child)
+{
+    if (waitpid(child->pid, &child->status, WNOHANG) != child->pid)
+        return false;
+    child->run_time_ns = now_ns() - child->start_time_ns;
+    return true;
+}
+
+bool child_run(struct child *child, const char *path)
+{
+    struct signals signals;
+    take_signals(&signals);
+    bool is_started = start(child, path, &signals);
+    int reason = errno;
+    if (is_started) {
+        wait_for_end(child, &signals);
+        child->run_time_ns = now_ns() - child->start_time_ns;
+    }
+    give_signals_back(&signals);
+    errno = reason;
+    return is_started;
+}
+
+void child_describe_end(const struct child *child, char *buffer, size_t buffer_bytes)
+{
+    struct number_text time = text_duration(child->run_time_ns);
+    if (WIFSIGNALED(child->status))
+        snprintf(buffer, buffer_bytes, "was killed by signal %d (%s) after %s",
+                 WTERMSIG(child->status), strsignal(WTERMSIG(child->status)), time.text);
+    else
+        snprintf(buffer, buffer_bytes, "exited %d after %s", WEXITSTATUS(child->status), time.text);
 }
 
 int child_end_alike(const struct child *child)

@@ -4,8 +4,9 @@
  * The program keeps its stdin, stdout, exit status and signals; what we say goes to stderr. */
 #include "child.h"
 #include "command.h"
-#include "find.h"
+#include "harvest.h"
 #include "library.h"
+#include "recorder.h"
 #include "recorder_value.h"
 #include "stacks.h"
 #include "statistics.h"
@@ -17,20 +18,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-/* As env, nohup and timeout have them. */
-enum {
-    STATUS_OWN_FAILURE = 125,
-    STATUS_NOT_EXECUTABLE = 126,
-    STATUS_NOT_FOUND = 127
-};
 
 /* Options of the recorder: each is passed on as MEMTRACE_<NAME>. */
 enum {
@@ -140,26 +133,6 @@ static bool parse(struct request *request, int argc, char **argv)
 
 /* --- the environment --- */
 
-/* Programs change directories: the template is made absolute, a % in our directory doubled. */
-static char *absolute_template(const char *template)
-{
-    char directory[PATH_MAX];
-    char *text = NULL;
-    size_t text_bytes = 0;
-    if (template[0] == '/' || !getcwd(directory, sizeof directory))
-        return strdup(template);
-    FILE *out = open_memstream(&text, &text_bytes);
-    if (!out)
-        return NULL;
-    for (const char *c = directory; *c; c++)
-        fprintf(out, *c == '%' ? "%%%%" : "%c", *c);
-    fprintf(out, "%s%s", directory[1] ? "/" : "", template);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 /* --sample-bytes is MEMTRACE_SAMPLE_BYTES. */
 static void variable_of(const struct option_row *row, char *buffer, size_t buffer_bytes)
 {
@@ -212,26 +185,13 @@ static void warn_of_unknown_variables(void)
     }
 }
 
-/* Ours comes first, so that what others preload is next in line. */
-static void preload(const char *library)
-{
-    const char *others = getenv("LD_PRELOAD");
-    char *value = NULL;
-    if (!others || !*others)
-        setenv("LD_PRELOAD", library, 1);
-    else if (asprintf(&value, "%s:%s", library, others) > 0)
-        setenv("LD_PRELOAD", value, 1);
-    free(value);
-}
-
 static void prepare(void *context)
 {
     const struct setting *setting = context;
     const struct request *request = setting->request;
     if (!setting->library)
         return;
-    preload(setting->library);
-    setenv("MEMTRACE_OUTPUT", setting->output, 1);
+    recorder_prepare(setting->library, setting->output);
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char name[64];
         if (!is_recorder_option(&rows[i]) || !request->recorder[rows[i].id - OPTION_LONG])
@@ -241,148 +201,25 @@ static void prepare(void *context)
     }
 }
 
-/* --- its traces --- */
-
-/* The traces that a run left. */
-struct harvest {
-    struct trace_list list;
-    const struct trace_entry *own;    /* the last program the child became */
-    const struct trace_entry *before; /* one that it was before an exec, NULL if none */
-    size_t child_count;               /* traces of its descendants */
-};
-
-/* The directory of the template with its letters filled in. */
-static char *output_directory(const char *template, const struct child *child)
-{
-    char host[256] = "";
-    char *text = NULL;
-    size_t text_bytes = 0;
-    FILE *out = open_memstream(&text, &text_bytes);
-    const char *end = strrchr(template, '/');
-    if (!out)
-        return NULL;
-    gethostname(host, sizeof host - 1);
-    for (const char *c = template; c < end; c++) {
-        if (*c != '%' || c + 1 == end) {
-            fputc(*c, out);
-            continue;
-        }
-        switch (*++c) {
-        case 'p':
-            fprintf(out, "%ld", (long)child->pid);
-            break;
-        case 'n':
-            fputs(text_basename(child->argv[0]), out);
-            break;
-        case 'h':
-            fputs(host, out);
-            break;
-        default:
-            fputc(*c, out);
-        }
-    }
-    if (end == template)
-        fputc('/', out);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
-static bool is_descendant(const struct harvest *harvest, const bool *is_known, pid_t pid,
-                          uint32_t parent_pid)
-{
-    if (parent_pid == (uint32_t)pid)
-        return true;
-    for (size_t i = 0; i < harvest->list.count; i++)
-        if (is_known[i] && harvest->list.entries[i].pid == parent_pid)
-            return true;
-    return false;
-}
-
-/* Traces of children, of their children, and so on; others may be at work in the same directory. */
-static size_t count_descendants(const struct harvest *harvest, pid_t pid, uint64_t since_ns)
-{
-    bool *is_known = calloc(harvest->list.count + 1, sizeof *is_known);
-    size_t count = 0;
-    size_t before;
-    do {
-        before = count;
-        for (size_t i = 0; is_known && i < harvest->list.count; i++) {
-            const struct trace_entry *entry = &harvest->list.entries[i];
-            if (is_known[i] || entry->pid == (uint32_t)pid || entry->start_time_ns < since_ns ||
-                entry->is_snapshot || !is_descendant(harvest, is_known, pid, entry->parent_pid))
-                continue;
-            is_known[i] = true;
-            count++;
-        }
-    } while (count != before);
-    free(is_known);
-    return count;
-}
-
-static bool harvest_init(struct harvest *harvest, const struct setting *setting,
-                         const struct child *child, uint64_t since_ns, struct error *error)
-{
-    *harvest = (struct harvest){0};
-    char *directory = output_directory(setting->output, child);
-    bool any_name = setting->request->output || getenv("MEMTRACE_OUTPUT");
-    time_t since_s = time(NULL) - (time_t)(child->run_time_ns / 1000000000) - 3;
-    bool is_ok = directory ? trace_list_init(&harvest->list, directory, any_name, since_s, error)
-                           : error_out_of_memory(error);
-    free(directory);
-    for (size_t i = 0; is_ok && i < harvest->list.count; i++) {
-        const struct trace_entry *entry = &harvest->list.entries[i];
-        if (entry->pid != (uint32_t)child->pid || entry->start_time_ns < since_ns ||
-            entry->is_snapshot)
-            continue;
-        if (!harvest->own || entry->start_time_ns > harvest->own->start_time_ns) {
-            harvest->before = harvest->own;
-            harvest->own = entry;
-        } else if (!harvest->before) {
-            harvest->before = entry;
-        }
-    }
-    if (is_ok)
-        harvest->child_count = count_descendants(harvest, child->pid, since_ns);
-    return is_ok;
-}
-
 /* --- the answer --- */
 
 static void print_end(const struct child *child)
 {
+    char end[128];
+    child_describe_end(child, end, sizeof end);
     fputs("memtrace: ", stderr);
     text_write(stderr, child->argv[0]);
-    if (WIFSIGNALED(child->status))
-        fprintf(stderr, " was killed by signal %d (%s)", WTERMSIG(child->status),
-                strsignal(WTERMSIG(child->status)));
-    else
-        fprintf(stderr, " exited %d", WEXITSTATUS(child->status));
-    fprintf(stderr, " after %s\n", text_duration(child->run_time_ns).text);
+    fprintf(stderr, " %s\n", end);
 }
 
 static bool print_figures(const char *path, const struct style *style, struct error *error)
 {
     struct trace trace;
     struct stacks stacks = {0};
-    struct statistics statistics = {0};
-    struct filters filters = {0};
-    const struct statistics_query query = {
-        .group_by = GROUP_BY_LINE, .measure = MEASURE_PEAK, .filters = &filters};
     if (!trace_open(&trace, path, error))
         return false;
-    bool is_ok = stacks_init(&stacks, &trace, false, error) &&
-                 statistics_init(&statistics, &stacks, &query, error);
-    if (is_ok) {
-        const char *live_word = trace.is_running ? "now" : "at exit";
-        summary_write_totals(stderr, &trace, live_word);
-        fputc('\n', stderr);
-        summary_write_lines(stderr, &statistics, style, live_word);
-        summary_write_reasons(stderr, &trace, "  ", style);
-        summary_write_modules(stderr, &statistics, 3, "  ", style);
-    }
-    statistics_finish(&statistics);
+    bool is_ok =
+        stacks_init(&stacks, &trace, false, error) && summary_write(stderr, &stacks, style, error);
     stacks_finish(&stacks);
     trace_close(&trace);
     return is_ok;
@@ -412,13 +249,13 @@ static void print_next(const struct harvest *harvest)
                 harvest->child_count == 1 ? "trace" : "traces");
 }
 
-static void print_answer(const struct setting *setting, const struct child *child,
-                         uint64_t since_ns)
+static void print_answer(const struct setting *setting, const struct child *child)
 {
     struct harvest harvest;
     struct error error;
     const struct style style = terminal_style(stderr, setting->request->color);
-    bool is_ok = harvest_init(&harvest, setting, child, since_ns, &error);
+    bool any_name = setting->request->output || getenv("MEMTRACE_OUTPUT");
+    bool is_ok = harvest_init(&harvest, setting->output, any_name, child, &error);
     print_end(child);
     if (!is_ok) {
         command_complain(setting->output, &error);
@@ -429,17 +266,10 @@ static void print_answer(const struct setting *setting, const struct child *chil
     } else {
         print_next(&harvest);
     }
-    trace_list_finish(&harvest.list);
+    harvest_finish(&harvest);
 }
 
 /* --- running --- */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int explain_failure(const char *name, int reason)
 {
@@ -466,7 +296,6 @@ static int run_child(const struct setting *setting, const char *path, bool is_el
                           .context = (void *)setting,
                           .is_elf = is_elf};
     struct error error;
-    uint64_t since_ns = now_ns();
     if (!child_run(&child, path)) {
         error_set(&error, "cannot start a process: %s", strerror(errno));
         command_complain(child.argv[0], &error);
@@ -480,7 +309,7 @@ static int run_child(const struct setting *setting, const char *path, bool is_el
         return STATUS_NOT_EXECUTABLE;
     }
     if (setting->library && !setting->request->is_quiet)
-        print_answer(setting, &child, since_ns);
+        print_answer(setting, &child);
     return child_end_alike(&child);
 }
 
@@ -489,11 +318,10 @@ static int run_target(const struct request *request, const char *path)
     struct setting setting = {.request = request};
     struct target target;
     struct error error;
-    const char *template = request->output ? request->output : getenv("MEMTRACE_OUTPUT");
     target_inspect(&target, path);
     explain_target(request->argv[0], &target);
     warn_of_unknown_variables();
-    setting.output = absolute_template(template && *template ? template : "%n.%p.memtrace");
+    setting.output = recorder_output(request->output);
     setting.library = target.can_preload ? library_find(&error) : NULL;
     int status = STATUS_OWN_FAILURE;
     if (target.can_preload && !setting.library)

@@ -6,11 +6,15 @@
 #include "error.h"
 #include "options.h"
 
-/* Exit status. run has its own: the program's. */
+/* Exit status. What runs a program has its status; failures of our own are then told as env, nohup
+ * and timeout do. */
 enum {
     STATUS_OK = 0,
     STATUS_BAD_INPUT = 1,
-    STATUS_USAGE = 2
+    STATUS_USAGE = 2,
+    STATUS_OWN_FAILURE = 125,
+    STATUS_NOT_EXECUTABLE = 126,
+    STATUS_NOT_FOUND = 127
 };
 
 struct command {
@@ -30,6 +34,7 @@ extern const struct command command_snapshot;
 extern const struct command command_check;
 extern const struct command command_list;
 extern const struct command command_export;
+extern const struct command command_top;
 
 /* "memtrace: SUBJECT: what (offset N)" on stderr; returns STATUS_BAD_INPUT. */
 int command_complain(const char *subject, const struct error *error);

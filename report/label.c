@@ -67,6 +67,39 @@ char *label_via(const struct frame *frame)
     return strdup(text);
 }
 
+static void describe_frame(FILE *out, const struct frame *frame)
+{
+    char *function = label_short_function(frame);
+    if (frame->is_special) {
+        fprintf(out, "  %s", frame->function);
+    } else if (frame->file) {
+        fprintf(out, "  File \"%s\", line %" PRIu32 ", in %s", text_short_path(frame->file),
+                frame->line, function ? function : "?");
+    } else {
+        const char *module = frame->module[0] ? text_short_path(frame->module) : "<no module>";
+        fprintf(out, "  Module \"%s\", offset 0x%" PRIx64, module, frame->offset);
+        if (frame->function)
+            fprintf(out, ", in %s", function ? function : "?");
+    }
+    if (frame->is_inlined)
+        fputs(" (inlined)", out);
+    free(function);
+}
+
+char *label_frame(const struct frame *frame)
+{
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *out = open_memstream(&text, &text_bytes);
+    if (!out)
+        return NULL;
+    describe_frame(out, frame);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 static char *label_file(const struct frame *frame, enum label_style style)
 {
     if (frame->is_special)

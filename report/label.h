@@ -20,6 +20,8 @@ char *label_function(const struct frame *frame);
 char *label_short_function(const struct frame *frame);
 /* The same for a function of the runtime, as its callers know it. */
 char *label_via(const struct frame *frame);
+/* A line of a traceback: '  File "demo.c", line 8, in dup_name'. */
+char *label_frame(const struct frame *frame);
 /* "dup_name < push < main (via strdup)": who called whom, from a stack's charged frame outwards. */
 char *label_callers(const struct stacks *stacks, uint32_t node, uint32_t via, bool is_via_mixed);
 /* What a group of call sites is called, of which frame and node stand for all. */

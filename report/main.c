@@ -10,7 +10,7 @@
 
 static const struct command *const commands[] = {
     &command_run,   &command_report, &command_diff, &command_snapshot,
-    &command_check, &command_export, &command_list,
+    &command_check, &command_export, &command_top,  &command_list,
 };
 
 static const struct command *find_command(const char *name)

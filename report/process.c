@@ -101,6 +101,81 @@ bool process_has_mapped(uint32_t pid, int fd)
     return is_mapped;
 }
 
+/* --- what it takes --- */
+
+static bool read_text(uint32_t pid, const char *what, char *text, size_t text_bytes)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/proc/%" PRIu32 "/%s", pid, what);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t got = read(fd, text, text_bytes - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = 0;
+    return got > 0;
+}
+
+/* The recorder's thread is known by its name. */
+static bool is_recorder(uint32_t pid, uint32_t tid)
+{
+    char what[64];
+    char name[32];
+    snprintf(what, sizeof what, "task/%" PRIu32 "/comm", tid);
+    return tid != pid && read_text(pid, what, name, sizeof name) && strcmp(name, "memtrace\n") == 0;
+}
+
+/* Looking through all threads takes a while: it is done when some came or went (the first times the
+ * recorder's own may be there without its name yet), and not where there are very many. */
+static bool is_worth_searching(struct process_usage *usage)
+{
+    enum {
+        THREADS_MAX = 1000,
+        TRIES_MAX = 3
+    };
+    if (usage->search_count != usage->thread_count || usage->recorder_tid)
+        usage->search_tries = 0;
+    usage->search_count = usage->thread_count;
+    return usage->thread_count <= THREADS_MAX && usage->search_tries++ < TRIES_MAX;
+}
+
+static void find_recorder(uint32_t pid, struct process_usage *usage)
+{
+    char path[64];
+    struct dirent *entry;
+    if ((usage->recorder_tid && is_recorder(pid, usage->recorder_tid)) ||
+        !is_worth_searching(usage))
+        return;
+    usage->recorder_tid = 0;
+    snprintf(path, sizeof path, "/proc/%" PRIu32 "/task", pid);
+    DIR *stream = opendir(path);
+    while (stream && !usage->recorder_tid && (entry = readdir(stream))) {
+        uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+        if (tid && is_recorder(pid, tid))
+            usage->recorder_tid = tid;
+    }
+    if (stream)
+        closedir(stream);
+}
+
+void process_read_usage(uint32_t pid, struct process_usage *usage)
+{
+    char text[1024];
+    int64_t pages;
+    usage->rss_bytes = usage->thread_count = -1;
+    if (read_text(pid, "statm", text, sizeof text) && sscanf(text, "%*s %" SCNd64, &pages) == 1)
+        usage->rss_bytes = pages * (int64_t)sysconf(_SC_PAGESIZE);
+    /* The second field of stat, a name, may hold anything, parentheses too; the 20th is ours. */
+    const char *rest = read_text(pid, "stat", text, sizeof text) ? strrchr(text, ')') : NULL;
+    if (!rest || sscanf(rest,
+                        ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                        "%" SCNd64,
+                        &usage->thread_count) != 1)
+        return;
+    find_recorder(pid, usage);
+    usage->thread_count -= usage->recorder_tid != 0;
+}
+
 /* --- a trace by its process --- */
 
 /* 2: the trace of this process, 1: the trace of another one, its parent perhaps, 0: not a trace. */

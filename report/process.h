@@ -12,6 +12,18 @@
  * somebody else. Where /proc does not let us look, whether the process exists. */
 bool process_has_mapped(uint32_t pid, int fd);
 
+/* What a process takes at the moment; -1: not known. Begins as {0}. */
+struct process_usage {
+    int64_t rss_bytes;
+    int64_t thread_count; /* without the recorder's own */
+
+    uint32_t recorder_tid; /* 0: none was found */
+    int64_t search_count;  /* among so many threads, in so many tries */
+    int search_tries;
+};
+
+void process_read_usage(uint32_t pid, struct process_usage *usage);
+
 /* The path of the trace that process pid writes, to be freed. NULL with a reason if there is none.
  */
 char *process_find_trace(uint32_t pid, struct error *error);

@@ -159,8 +159,7 @@ static bool group_sites(struct statistics *statistics, const struct statistics_q
 
 /* --- threads --- */
 
-/* A thread's live figures are its allocations less its frees, whoever allocated what it freed. */
-static struct figures thread_figures(const struct trace_thread *thread)
+struct figures thread_figures(const struct trace_thread *thread)
 {
     return (struct figures){
         .alloc_count = thread->alloc_count,

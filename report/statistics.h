@@ -70,6 +70,10 @@ int64_t figures_rank(const struct figures *figures, enum measure measure);
 
 /* Per node of a trace its figures, summed over threads. To be freed; NULL when out of memory. */
 struct figures *trace_sites(const struct trace *trace);
+/* What a thread did. Its live figures are its allocations less its frees, whoever allocated what it
+ * freed. */
+struct figures thread_figures(const struct trace_thread *thread);
+
 /* The sum over all sites of a trace, and how many call sites there are (ret_site_count may be
  * NULL). */
 struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count);

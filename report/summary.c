@@ -200,3 +200,22 @@ void summary_write_modules(FILE *out, const struct statistics *statistics, uint6
     }
     free(is_said);
 }
+
+bool summary_write(FILE *out, const struct stacks *stacks, const struct style *style,
+                   struct error *error)
+{
+    struct statistics statistics;
+    struct filters filters = {0};
+    const struct statistics_query query = {
+        .group_by = GROUP_BY_LINE, .measure = MEASURE_PEAK, .filters = &filters};
+    const char *live_word = stacks->trace->is_running ? "now" : "at exit";
+    if (!statistics_init(&statistics, stacks, &query, error))
+        return false;
+    summary_write_totals(out, stacks->trace, live_word);
+    fputc('\n', out);
+    summary_write_lines(out, &statistics, style, live_word);
+    summary_write_reasons(out, stacks->trace, "  ", style);
+    summary_write_modules(out, &statistics, 3, "  ", style);
+    statistics_finish(&statistics);
+    return true;
+}

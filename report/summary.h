@@ -8,6 +8,10 @@
 
 #include <stdio.h>
 
+/* The whole answer: totals, top lines, and whatever is to be said of how good they are. */
+bool summary_write(FILE *out, const struct stacks *stacks, const struct style *style,
+                   struct error *error);
+
 /* Peak, live, totals. live_word: "at exit", or what else the moment is. */
 void summary_write_totals(FILE *out, const struct trace *trace, const char *live_word);
 

@@ -63,39 +63,6 @@ static void write_context(const struct table *table, const struct statistics *st
 
 /* --- tracebacks --- */
 
-static void describe_frame(FILE *out, const struct frame *frame)
-{
-    char *function = label_short_function(frame);
-    if (frame->is_special) {
-        fprintf(out, "  %s", frame->function);
-    } else if (frame->file) {
-        fprintf(out, "  File \"%s\", line %" PRIu32 ", in %s", text_short_path(frame->file),
-                frame->line, function ? function : "?");
-    } else {
-        const char *module = frame->module[0] ? text_short_path(frame->module) : "<no module>";
-        fprintf(out, "  Module \"%s\", offset 0x%" PRIx64, module, frame->offset);
-        if (frame->function)
-            fprintf(out, ", in %s", function ? function : "?");
-    }
-    if (frame->is_inlined)
-        fputs(" (inlined)", out);
-    free(function);
-}
-
-static char *frame_text(const struct frame *frame)
-{
-    char *text = NULL;
-    size_t text_bytes = 0;
-    FILE *out = open_memstream(&text, &text_bytes);
-    if (!out)
-        return NULL;
-    describe_frame(out, frame);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 static size_t widest_frame(char *const *texts, size_t count)
 {
     size_t widest = 0;
@@ -131,7 +98,7 @@ void table_write_traceback(const struct table *table, const struct stacks *stack
     char **texts = calloc(STACK_NODES_MAX, sizeof *texts);
     size_t count = frames && texts ? stack_visible(stacks, node, frames, STACK_NODES_MAX) : 0;
     for (size_t i = 0; i < count; i++)
-        texts[i] = frame_text(&stacks->frames[frames[i]]);
+        texts[i] = label_frame(&stacks->frames[frames[i]]);
     size_t column = widest_frame(texts, count);
     for (size_t i = count; i-- > 0;) {
         size_t written = text_write(table->out, texts[i] ? texts[i] : "  ?");
