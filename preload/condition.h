@@ -42,7 +42,7 @@ struct conditions {
     struct condition list[CONDITIONS_MAX];
 };
 
-/* False, and nothing changed, when text is not such a list. The text must stay. */
+/* False, and nothing changed, when text is not such a list. Keeps pointers into text. */
 bool conditions_parse(const char *text, struct conditions *conditions);
 
 #endif

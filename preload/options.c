@@ -2,6 +2,7 @@
 /* options.c -- MEMTRACE_* from the environment the kernel handed to the program. */
 #include "options.h"
 
+#include "arena.h"
 #include "sys.h"
 #include "text.h"
 
@@ -15,9 +16,18 @@ struct options options = {.depth = DEPTH_DEFAULT,
                           .history_bytes = HISTORY_DEFAULT_BYTES,
                           .conditions.snapshots_max = SNAPSHOTS_DEFAULT};
 
+/* Where programs cannot get at it: they write over their arguments and environment to change the
+ * name that ps shows. */
+static const char *keep(const char *value)
+{
+    size_t size_bytes = text_length(value) + 1;
+    char *kept = arena_alloc(size_bytes);
+    return kept ? memcpy(kept, value, size_bytes) : NULL;
+}
+
 static bool read_output(const char *value)
 {
-    options.output = *value ? value : NULL;
+    options.output = *value ? keep(value) : NULL;
     return true;
 }
 
@@ -80,7 +90,8 @@ static bool read_history_bytes(const char *value)
 
 static bool read_snapshot(const char *value)
 {
-    return conditions_parse(value, &options.conditions);
+    const char *kept = keep(value);
+    return kept && conditions_parse(kept, &options.conditions);
 }
 
 static bool is_warned; /* memtrace run has checked the names already */

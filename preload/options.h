@@ -29,7 +29,7 @@ struct options {
 extern struct options options;
 
 /* Reads environment (an envp array) once; warns of an unknown or malformed MEMTRACE_* on stderr,
- * one line in all. The strings stay where they are: envp lives as long as the process. */
+ * one line in all. */
 void options_read(char **environment);
 
 #endif

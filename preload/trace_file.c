@@ -26,6 +26,7 @@
 enum {
     PAGE = 4096,
     PATH_BYTES = 4096,
+    NAME_BYTES = 256, /* as long as a file name can be */
     EXTENT_MAX_BYTES = 16 * 1024 * 1024,
     NAME_TRIES = 1000,
     RETRY_EVERY = 4096, /* requests between two attempts to grow after one has failed */
@@ -64,11 +65,13 @@ static uint32_t refusals; /* requests since growing failed; 0: it has not */
 
 /* --- the name --- */
 
-static const char *program_name;
+static char program_name[NAME_BYTES];
 
 void trace_file_set_program(const char *name)
 {
-    program_name = name;
+    struct text text;
+    text_init(&text, program_name, sizeof program_name);
+    text_add(&text, name);
 }
 
 static void add_name(struct text *text, const char *name)

@@ -33,7 +33,7 @@ extern struct trace trace;
  * history. */
 extern struct lock trace_lock;
 
-/* The name for %n and the default file name; must stay valid. */
+/* The name for %n and the default file name; copied. */
 void trace_file_set_program(const char *name);
 
 /* Creates the file and maps it. With is_child, a forked child's own file: nodes, owners, modules,

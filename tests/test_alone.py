@@ -8,7 +8,7 @@ with it, and with it but without its thread."""
 from tap import Tap
 from traced import Build, Tracer, execute
 
-THINGS = ["unshare", "setns", "users", "capset", "vfork", "pipe", "filter", "filter_all", "filter_child", "end",
+THINGS = ["unshare", "setns", "users", "capset", "vfork", "pipe", "filter", "filter_all", "filter_child", "storm", "end",
           "end_first", "end_all", "end_others", "pthread_exit", "end_without_proc"]
 # Ticks as often as they go, and a condition that reads /proc at every beat.
 BUSY = {"MEMTRACE_HISTORY_INTERVAL": "1ms", "MEMTRACE_SNAPSHOT": "rss=1000T"}

@@ -319,6 +319,18 @@ def check_signal(tap, tracer):
                       (trace.layout.numbers["MARK_SNAPSHOT"], 0, state[1] - state[3]), f"snapshot {index + 1}: the mark")
 
 
+def check_title(tap, tracer):
+    """A program that writes over its arguments and its environment."""
+    with Steps(tracer, {"MEMTRACE_SNAPSHOT": "signal=USR2"}) as steps:
+        steps.do("w")
+        os.kill(steps.process.pid, signal.SIGUSR2)
+        tap.ok(steps.wait_for_marks(["signal=USR2"]), "the condition's text is kept", steps.marks())
+        steps.do("f")
+        name = f"history_steps.{steps.child()}.memtrace"
+        steps.do("q")
+        tap.ok(name in [trace.path.name for trace in steps.end().traces], "so is where traces go, and their name")
+
+
 def check_live(tap, tracer):
     """Once when the threshold is passed, and again after it has been below."""
     with Steps(tracer, {"MEMTRACE_SNAPSHOT": "live=4M,live=100T", "MEMTRACE_HISTORY_INTERVAL": "1h"}) as steps:
@@ -390,7 +402,7 @@ def check_several(tap, tracer):
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         for check in (check_states, check_by_site, check_threads, check_pause, check_children, check_off, check_small,
-                      check_signal, check_live, check_growth, check_rss, check_every, check_several, check_kills):
+                      check_signal, check_title, check_live, check_growth, check_rss, check_every, check_several, check_kills):
             tap.run(check, tracer)
 
 

@@ -31,6 +31,8 @@ enum {
     WORTH_A_TRACE = 600
 };
 
+static int things_failed;
+
 static void pause_ms(long ms)
 {
     struct timespec time = {ms / 1000, ms % 1000 * 1000000};
@@ -278,6 +280,38 @@ static void do_filter_child(void)
     printf("%d\n", exit_of(child));
 }
 
+/* --- all at once --- */
+
+/* Forked children get traces and threads of their own meanwhile. */
+static void *do_everything(void *unused)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        if (setuid(getuid()) != 0 || unshare(CLONE_FILES) != 0)
+            return &things_failed;
+        be_worth_a_trace();
+        pid_t child = i % 4 ? 0 : fork();
+        if (child == 0 && i % 4 == 0) {
+            be_worth_a_trace();
+            _exit(setuid(getuid()) == 0 && unshare(CLONE_NEWUSER) == 0 ? 0 : 1);
+        }
+        if (i % 4 == 0 && exit_of(child) != 0)
+            return &things_failed;
+    }
+    return unused;
+}
+
+static void do_storm(void)
+{
+    pthread_t threads[4];
+    void *failed[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, do_everything, NULL);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], &failed[i]);
+        printf("%s\n", failed[i] ? "failed" : "done");
+    }
+}
+
 /* --- the end --- */
 
 static void *end_later(void *unused)
@@ -364,6 +398,7 @@ static const struct {
               {"filter", do_filter},
               {"filter_all", do_filter_all},
               {"filter_child", do_filter_child},
+              {"storm", do_storm},
               {"end", do_end},
               {"end_first", do_end_first},
               {"end_all", do_end_all},

@@ -86,6 +86,22 @@ static void handle_signal(void)
     signal(SIGUSR2, on_signal);
 }
 
+static char **arguments;
+
+/* As programs do that show in ps what they are at: the environment is behind the arguments. */
+static void change_title(void)
+{
+    extern char **environ;
+    static char *nothing[1];
+    char *end = arguments[0];
+    for (char **variable = environ; *variable; variable++)
+        if (*variable > end)
+            end = *variable;
+    end += strlen(end);
+    environ = nothing;
+    memset(arguments[0], '-', (size_t)(end - arguments[0]));
+}
+
 static void serve(void);
 
 /* The child takes the letters that come next, up to its q. */
@@ -125,9 +141,9 @@ static void serve(void)
         char letter;
         void (*act)(void);
     } acts[] = {
-        {'k', keep},       {'r', release},         {'c', churn},       {'t', release_in_thread},
-        {'b', take_big},   {'d', drop_big},        {'m', be_resident}, {'s', handle_signal},
-        {'f', fork_child}, {'g', fork_small_child}};
+        {'k', keep},       {'r', release},          {'c', churn},       {'t', release_in_thread},
+        {'b', take_big},   {'d', drop_big},         {'m', be_resident}, {'s', handle_signal},
+        {'f', fork_child}, {'g', fork_small_child}, {'w', change_title}};
     char letter;
     answer();
     while (read(STDIN_FILENO, &letter, 1) == 1 && letter != 'q') {
@@ -138,8 +154,10 @@ static void serve(void)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argc;
+    arguments = argv;
     serve();
     return 0;
 }

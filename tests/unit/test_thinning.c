@@ -294,6 +294,19 @@ static void test_marks(void)
     tap_number((int64_t)trace.header->anomalies[ANOMALY_HISTORY_LOST], 0, "no tick was lost");
 }
 
+/* MEMTRACE_THREAD=0: whoever asks for a snapshot does the work. */
+static void test_no_thread(void)
+{
+    options.has_ticker = false;
+    begin(1 << 20, SITES);
+    tap_number((int64_t)trace.header->history_interval_ns, 0, "without a thread no regular ticks");
+    for (int i = 1; i <= 5; i++)
+        take_snapshot((uint64_t)i * 1000);
+    struct history history = check("but snapshots");
+    tap_number((int64_t)history.mark_count, 5, "as many as were asked for");
+    options.has_ticker = true;
+}
+
 static void test_nothing_changes(void)
 {
     begin(1 << 20, SITES);
@@ -389,6 +402,7 @@ int main(void)
 {
     test_a_month();
     test_marks();
+    test_no_thread();
     test_nothing_changes();
     test_no_room();
     test_large_numbers();
