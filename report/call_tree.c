@@ -108,6 +108,7 @@ static void add_site(struct planting *planting, uint32_t *end_of, uint32_t site,
 {
     struct call_tree *tree = planting->tree;
     uint32_t node = planting->charged[site];
+    tree->site_ends[site] = 0;
     figures_add(&tree->total, figures);
     if (end_of[node] == UINT32_MAX) {
         end_of[node] = tree->end_count;
@@ -117,6 +118,15 @@ static void add_site(struct planting *planting, uint32_t *end_of, uint32_t site,
                 planting->depths[node] < CALL_DEPTH_MAX ? planting->depths[node] : CALL_DEPTH_MAX;
     }
     figures_add(&tree->ends[end_of[node]].figures, figures);
+}
+
+/* Ends are sorted by node, and so found again. */
+static void link_sites(struct planting *planting, const uint32_t *end_of)
+{
+    struct call_tree *tree = planting->tree;
+    for (uint32_t i = 1; i < tree->stacks->trace->node_count; i++)
+        if (tree->site_ends[i] != NO_END)
+            tree->site_ends[i] = end_of[planting->charged[i]];
 }
 
 static int compare_ends(const void *a, const void *b)
@@ -140,16 +150,23 @@ static bool add_sites(struct planting *planting, const struct filters *filters)
     const struct trace *trace = tree->stacks->trace;
     struct figures *sites = trace_sites(trace);
     uint32_t *end_of = malloc((size_t)tree->node_count * sizeof *end_of);
+    tree->site_ends = malloc(((size_t)trace->node_count + 1) * sizeof *tree->site_ends);
     if (sites)
         tree->ends = calloc((size_t)count_sites(trace, sites) + 1, sizeof *tree->ends);
-    bool is_ok = sites && end_of && tree->ends;
-    if (is_ok)
+    bool is_ok = sites && end_of && tree->ends && tree->site_ends;
+    if (is_ok) {
         memset(end_of, 0xff, (size_t)tree->node_count * sizeof *end_of);
+        memset(tree->site_ends, 0xff, (size_t)trace->node_count * sizeof *tree->site_ends);
+    }
     for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
         if (!figures_are_zero(&sites[i]) && filters_keep(filters, tree->stacks, i))
             add_site(planting, end_of, i, &sites[i]);
-    if (is_ok)
+    if (is_ok) {
         qsort(tree->ends, tree->end_count, sizeof *tree->ends, compare_ends);
+        for (uint32_t i = 0; i < tree->end_count; i++)
+            end_of[tree->ends[i].node] = i;
+        link_sites(planting, end_of);
+    }
     free(sites);
     free(end_of);
     return is_ok;
@@ -209,6 +226,7 @@ void call_tree_finish(struct call_tree *tree)
 {
     free(tree->nodes);
     free(tree->ends);
+    free(tree->site_ends);
     *tree = (struct call_tree){0};
 }
 

@@ -26,6 +26,9 @@ struct call_node {
     uint32_t frame;  /* in stacks->frames: the first of that group in this place */
 };
 
+/* In place of the index of an end. */
+#define NO_END UINT32_MAX
+
 /* A node at which stacks end: the frame that is charged, with everything outside of it. */
 struct call_stack {
     uint32_t node;
@@ -39,6 +42,7 @@ struct call_tree {
     uint32_t group_count;    /* less than this are the numbers of all groups */
     struct call_stack *ends; /* by node */
     uint32_t end_count;
+    uint32_t *site_ends;  /* per node of the trace the end it is counted at, or NO_END */
     uint32_t depth_max;   /* frames of the deepest stack, at most CALL_DEPTH_MAX */
     struct figures total; /* of all ends */
 };

@@ -20,12 +20,15 @@ enum {
     OPTION_EXCLUDE,
     OPTION_ALL_FRAMES,
     OPTION_SYSTEM,
+    OPTION_CUMULATIVE
 };
 
 static const struct option_row rows[] = {
     {'f', "format", "FORMAT", "one of those below"},
     {'o', "output", "FILE", "default: stdout, also -; compressed if it ends in .gz or .zst"},
     {'m', "measure", "MEASURE", "live, peak, total, count, temporary; several: again"},
+    {'g', "group-by", "KIND", "json, csv: line, function, file, module, traceback, thread"},
+    {OPTION_CUMULATIVE, "cumulative", NULL, "json, csv: charge every line of a stack, each once"},
     {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
     {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
     {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
@@ -40,7 +43,8 @@ struct request {
     const struct export_format *format;
     const char *operand; /* the trace, NULL: the newest */
     const char *output;
-    bool is_system, is_help;
+    enum group_by group_by;
+    bool has_group_by, is_cumulative, is_system, is_help;
 };
 
 /* --- the command line --- */
@@ -86,6 +90,11 @@ static bool take_option(struct request *request, int id, const char *value)
         return *value || command_misuse("no name for the output") == STATUS_OK;
     case 'm':
         return take_measure(request, value);
+    case 'g':
+        request->has_group_by = label_to_group_by(value, &request->group_by);
+        return request->has_group_by || command_misuse("no such grouping: %s", value) == STATUS_OK;
+    case OPTION_CUMULATIVE:
+        return request->is_cumulative = true;
     case OPTION_FILTER:
     case OPTION_EXCLUDE:
         return take_filter(request, value, id == OPTION_EXCLUDE);
@@ -102,6 +111,14 @@ static bool check_request(const struct request *request)
 {
     if (!request->format)
         return command_misuse("which --format? (see memtrace help export)") == STATUS_OK;
+    if (!request->format->is_report && (request->has_group_by || request->is_cumulative))
+        return command_misuse("--group-by and --cumulative are for json and csv") == STATUS_OK;
+    if (request->is_cumulative &&
+        (request->group_by == GROUP_BY_TRACEBACK || request->group_by == GROUP_BY_THREAD))
+        return command_misuse("--cumulative makes no sense with --group-by=%s",
+                              label_group_by(request->group_by)) == STATUS_OK;
+    if (request->group_by == GROUP_BY_THREAD && request->filters.count)
+        return command_misuse("patterns do not go with --group-by=thread") == STATUS_OK;
     if (request->format->is_binary && strcmp(request->output, "-") == 0 && isatty(STDOUT_FILENO))
         return command_misuse("%s is not for a terminal: use -o FILE", request->format->name) ==
                STATUS_OK;
@@ -180,6 +197,8 @@ static int export_stacks(const struct request *request, const struct stacks *sta
         .stacks = stacks,
         .filters = &request->filters,
         .measure_count = request->measure_count,
+        .group_by = request->group_by,
+        .is_cumulative = request->is_cumulative,
     };
     memcpy(export.measures, request->measures, sizeof export.measures);
     return write_output(request, &export);
@@ -203,12 +222,14 @@ static bool load(const struct request *request, struct trace *trace, char **ret_
 /* Of an earlier moment less is known than of the end. */
 static bool is_known(const struct request *request, const struct trace *trace)
 {
-    if (request->format->is_whole && !trace_knows_all(trace))
-        return command_misuse("%s is of a whole run: not known of that moment",
-                              request->format->name) == STATUS_OK;
+    bool is_whole = request->format->is_whole || request->group_by == GROUP_BY_THREAD;
+    if (is_whole && !trace_knows_all(trace))
+        return command_misuse("%s is not known of an earlier moment",
+                              request->format->is_whole ? request->format->name
+                                                        : "--group-by=thread") == STATUS_OK;
     for (size_t i = 0; i < request->measure_count; i++)
         if (!export_knows(trace, request->measures[i]))
-            return command_misuse("--measure=%s is not known of that moment",
+            return command_misuse("--measure=%s is not known of an earlier moment",
                                   label_measure(request->measures[i])) == STATUS_OK;
     return true;
 }

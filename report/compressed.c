@@ -6,9 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <zlib.h>
-#ifdef HAVE_ZSTD
 #include <zstd.h>
-#endif
 
 enum {
     CHUNK_BYTES = 1 << 16,
@@ -20,9 +18,7 @@ enum {
 struct compressor {
     FILE *sink;
     z_stream gzip;
-#ifdef HAVE_ZSTD
     ZSTD_CCtx *zstd; /* NULL: gzip it is */
-#endif
     uint8_t chunk[CHUNK_BYTES];
 };
 
@@ -59,7 +55,6 @@ static bool write_gzip(struct compressor *compressor, const char *data, size_t s
 
 /* --- zstd --- */
 
-#ifdef HAVE_ZSTD
 static bool write_zstd(struct compressor *compressor, const char *data, size_t size_bytes,
                        ZSTD_EndDirective end)
 {
@@ -74,17 +69,14 @@ static bool write_zstd(struct compressor *compressor, const char *data, size_t s
     } while (end == ZSTD_e_end ? left != 0 : in.pos < in.size);
     return true;
 }
-#endif
 
 /* --- the stream --- */
 
 static ssize_t write_some(void *context, const char *data, size_t size_bytes)
 {
     struct compressor *compressor = context;
-#ifdef HAVE_ZSTD
     if (compressor->zstd)
         return write_zstd(compressor, data, size_bytes, ZSTD_e_continue) ? (ssize_t)size_bytes : 0;
-#endif
     return write_gzip(compressor, data, size_bytes) ? (ssize_t)size_bytes : 0;
 }
 
@@ -92,14 +84,12 @@ static int finish(void *context)
 {
     struct compressor *compressor = context;
     bool is_ok;
-#ifdef HAVE_ZSTD
     if (compressor->zstd) {
         is_ok = write_zstd(compressor, NULL, 0, ZSTD_e_end);
         ZSTD_freeCCtx(compressor->zstd);
         free(compressor);
         return is_ok ? 0 : EOF;
     }
-#endif
     compressor->gzip.avail_in = 0;
     is_ok = pump_gzip(compressor, Z_FINISH);
     deflateEnd(&compressor->gzip);
@@ -109,18 +99,13 @@ static int finish(void *context)
 
 static bool start(struct compressor *compressor, bool is_zstd)
 {
-    errno = is_zstd ? EINVAL : ENOMEM;
+    errno = ENOMEM;
     if (!is_zstd)
         return deflateInit2(&compressor->gzip, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS,
                             GZIP_MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK;
-#ifdef HAVE_ZSTD
     compressor->zstd = ZSTD_createCCtx();
-    errno = ENOMEM;
     return compressor->zstd && !ZSTD_isError(ZSTD_CCtx_setParameter(
                                    compressor->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL));
-#else
-    return false;
-#endif
 }
 
 FILE *compressed_open(FILE *sink, bool is_zstd)

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* gzip, or zstd; closing it ends the compressed data and leaves sink open. NULL with errno: EINVAL
- * if this build knows no zstd. */
+/* gzip, or zstd; closing it ends the compressed data and leaves sink open. NULL with errno. */
 FILE *compressed_open(FILE *sink, bool is_zstd);
 
 #endif

@@ -11,8 +11,9 @@
 
 /* As they are listed by help. */
 static const struct export_format *const formats[] = {
-    &export_pprof, &export_folded, &export_speedscope, &export_callgrind,   &export_massif,
-    &export_dhat,  &export_dot,    &export_perf,       &export_tracemalloc,
+    &export_pprof,     &export_folded, &export_speedscope, &export_callgrind,
+    &export_heaptrack, &export_massif, &export_dhat,       &export_dot,
+    &export_perf,      &export_json,   &export_csv,        &export_tracemalloc,
 };
 
 const struct export_format *export_format_at(size_t i)
@@ -68,6 +69,26 @@ size_t export_all_measures(const struct export *export, enum measure measures[ME
         if (export_knows(export->stacks->trace, (enum measure)i))
             measures[count++] = (enum measure)i;
     return count;
+}
+
+int64_t export_figure(const struct figures *figures, size_t offset)
+{
+    int64_t value;
+    memcpy(&value, (const char *)figures + offset, sizeof value);
+    return value;
+}
+
+bool export_statistics(const struct export *export, struct statistics *statistics,
+                       struct error *error)
+{
+    struct figures total = trace_total(export->stacks->trace, NULL);
+    const struct statistics_query query = {
+        .group_by = export->group_by,
+        .is_cumulative = export->is_cumulative,
+        .filters = export->filters,
+        .measure = export_one_measure(export, &total),
+    };
+    return statistics_init(statistics, export->stacks, &query, error);
 }
 
 bool export_tree(const struct export *export, struct call_tree *tree, enum call_grain grain,

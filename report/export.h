@@ -19,7 +19,8 @@ struct export
     const struct filters *filters;
     enum measure measures[MEASURE_COUNT_OF]; /* in the order in which they were asked for */
     size_t measure_count;                    /* 0: nobody asked, the format chooses */
-    struct statistics_query query;           /* of the formats that are reports */
+    enum group_by group_by;                  /* of the formats that are reports */
+    bool is_cumulative;
 };
 
 /* How viewers show a measure. */
@@ -55,6 +56,12 @@ enum measure export_one_measure(const struct export *export, const struct figure
  * count. */
 size_t export_all_measures(const struct export *export, enum measure measures[MEASURE_COUNT_OF]);
 
+/* One of the numbers of struct figures, by its offset there: tables name them so. */
+int64_t export_figure(const struct figures *figures, size_t offset);
+
+/* The report that is exported. */
+bool export_statistics(const struct export *export, struct statistics *statistics,
+                       struct error *error);
 /* The tree of everything that is exported. */
 bool export_tree(const struct export *export, struct call_tree *tree, enum call_grain grain,
                  struct error *error);
@@ -66,9 +73,12 @@ char *export_escaped(const char *text);
 char *export_frame_name(const struct frame *frame);
 
 extern const struct export_format export_callgrind;
+extern const struct export_format export_csv;
 extern const struct export_format export_dhat;
 extern const struct export_format export_dot;
 extern const struct export_format export_folded;
+extern const struct export_format export_heaptrack;
+extern const struct export_format export_json;
 extern const struct export_format export_massif;
 extern const struct export_format export_perf;
 extern const struct export_format export_pprof;

@@ -194,21 +194,32 @@ static bool write_peak(struct snapshots *snapshots)
 }
 
 /* What the tick changes about the bytes that are live. */
-static int64_t tick_change(const struct history *history, uint32_t tick, const bool *is_kept)
+static int64_t tick_change(const struct history *history, uint32_t tick,
+                           const struct call_tree *tree)
 {
     struct history_walk walk = history_walk(history, tick);
     struct history_entry entry;
     int64_t change = 0;
     while (history_walk_next(&walk, &entry))
-        if (is_kept[history->trace->owners[entry.id].node])
+        if (tree->site_ends[history->trace->owners[entry.id].node] != NO_END)
             change += (int64_t)(entry.alloc_bytes - entry.freed_bytes);
     return change;
 }
 
-static bool write_series(struct snapshots *snapshots, const struct history *history,
-                         const bool *is_kept, int64_t live_bytes)
+static int64_t inherited_bytes(const struct call_tree *tree)
+{
+    const struct trace *trace = tree->stacks->trace;
+    int64_t bytes = 0;
+    for (uint32_t i = 1; i < trace->inherited_count && i < trace->owner_count; i++)
+        if (tree->site_ends[trace->owners[i].node] != NO_END)
+            bytes += trace->inherited[i].live_bytes;
+    return bytes;
+}
+
+static bool write_series(struct snapshots *snapshots, const struct history *history)
 {
     const struct trace *trace = history->trace;
+    int64_t live_bytes = inherited_bytes(snapshots->tree);
     uint64_t peak_time_ns = trace_peak_time_ns(trace);
     uint64_t end_ns = trace_knows_all(trace) ? trace_duration_ns(trace) : trace->instant.time_ns;
     bool has_peak = !trace_knows_all(trace);
@@ -219,7 +230,7 @@ static bool write_series(struct snapshots *snapshots, const struct history *hist
             break;
         if (!has_peak && time_ns >= peak_time_ns)
             has_peak = is_ok = write_peak(snapshots);
-        live_bytes += tick_change(history, i, is_kept);
+        live_bytes += tick_change(history, i, snapshots->tree);
         is_ok = is_ok && write_snapshot(snapshots, time_ns, live_bytes, "empty", MEASURE_LIVE);
     }
     if (is_ok && !has_peak)
@@ -229,28 +240,6 @@ static bool write_series(struct snapshots *snapshots, const struct history *hist
 }
 
 /* --- the whole --- */
-
-/* Per node of the trace whether it is exported. */
-static bool *find_kept(const struct export *export)
-{
-    const struct trace *trace = export->stacks->trace;
-    bool *is_kept = calloc((size_t)trace->node_count + 1, sizeof *is_kept);
-    for (uint32_t i = 1; is_kept && i < trace->owner_count; i++) {
-        uint32_t node = trace->owners[i].node;
-        if (node && !is_kept[node] && stacks_have(export->stacks, node))
-            is_kept[node] = filters_keep(export->filters, export->stacks, node);
-    }
-    return is_kept;
-}
-
-static int64_t inherited_bytes(const struct trace *trace, const bool *is_kept)
-{
-    int64_t bytes = 0;
-    for (uint32_t i = 1; i < trace->inherited_count && i < trace->owner_count; i++)
-        if (is_kept[trace->owners[i].node])
-            bytes += trace->inherited[i].live_bytes;
-    return bytes;
-}
 
 static void write_head(FILE *out, const struct trace *trace)
 {
@@ -271,11 +260,8 @@ static bool write_massif(FILE *out, const struct export *export, struct error *e
         return false;
     }
     struct snapshots snapshots = {.out = out, .tree = &tree};
-    bool *is_kept = find_kept(export);
     write_head(out, trace);
-    bool is_ok =
-        is_kept && write_series(&snapshots, &history, is_kept, inherited_bytes(trace, is_kept));
-    free(is_kept);
+    bool is_ok = write_series(&snapshots, &history);
     call_tree_finish(&tree);
     history_finish(&history);
     return is_ok || error_out_of_memory(error);

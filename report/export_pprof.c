@@ -34,7 +34,7 @@ enum profile_field {
 struct sample_type {
     const char *name;
     const char *unit;
-    int64_t (*value)(const struct figures *figures);
+    size_t offset;        /* in struct figures */
     enum measure measure; /* that has to be known; */
     bool is_extra;        /* and asked for */
 };
@@ -66,50 +66,16 @@ struct profile {
 
 /* --- sample types --- */
 
-static int64_t alloc_count(const struct figures *figures)
-{
-    return (int64_t)figures->alloc_count;
-}
-
-static int64_t alloc_bytes(const struct figures *figures)
-{
-    return (int64_t)figures->alloc_bytes;
-}
-
-static int64_t live_count(const struct figures *figures)
-{
-    return figures->live_count;
-}
-
-static int64_t live_bytes(const struct figures *figures)
-{
-    return figures->live_bytes;
-}
-
-static int64_t peak_count(const struct figures *figures)
-{
-    return figures->peak_count;
-}
-
-static int64_t peak_bytes(const struct figures *figures)
-{
-    return figures->peak_bytes;
-}
-
-static int64_t temporary_count(const struct figures *figures)
-{
-    return (int64_t)figures->temporary_count;
-}
-
 /* The first four are Go's; profiles that have the same ones can be compared with each other. */
 static const struct sample_type sample_types[] = {
-    {"alloc_objects", "count", alloc_count, MEASURE_COUNT, false},
-    {"alloc_space", "bytes", alloc_bytes, MEASURE_TOTAL, false},
-    {"inuse_objects", "count", live_count, MEASURE_LIVE, false},
-    {"inuse_space", "bytes", live_bytes, MEASURE_LIVE, false},
-    {"peak_objects", "count", peak_count, MEASURE_PEAK, true},
-    {"peak_space", "bytes", peak_bytes, MEASURE_PEAK, true},
-    {"temporary_objects", "count", temporary_count, MEASURE_TEMPORARY, true},
+    {"alloc_objects", "count", offsetof(struct figures, alloc_count), MEASURE_COUNT, false},
+    {"alloc_space", "bytes", offsetof(struct figures, alloc_bytes), MEASURE_TOTAL, false},
+    {"inuse_objects", "count", offsetof(struct figures, live_count), MEASURE_LIVE, false},
+    {"inuse_space", "bytes", offsetof(struct figures, live_bytes), MEASURE_LIVE, false},
+    {"peak_objects", "count", offsetof(struct figures, peak_count), MEASURE_PEAK, true},
+    {"peak_space", "bytes", offsetof(struct figures, peak_bytes), MEASURE_PEAK, true},
+    {"temporary_objects", "count", offsetof(struct figures, temporary_count), MEASURE_TEMPORARY,
+     true},
 };
 
 static bool is_asked_for(const struct export *export, enum measure measure)
@@ -235,7 +201,8 @@ static void write_sample(struct profile *profile, const struct call_stack *end)
     message_message(&profile->message, 1, &profile->inner);
     message_clear(&profile->inner);
     for (size_t i = 0; i < profile->type_count; i++)
-        message_append(&profile->inner, (uint64_t)profile->types[i]->value(&end->figures));
+        message_append(&profile->inner,
+                       (uint64_t)export_figure(&end->figures, profile->types[i]->offset));
     message_message(&profile->message, 2, &profile->inner);
     write_message(profile, PROFILE_SAMPLE);
 }

@@ -5,6 +5,7 @@ What the report says of a trace (its JSON) is the reference: each format has to 
 figures for the same stacks, lines and functions. Where the client is installed, its own figures too."""
 
 import collections
+import csv
 import gzip
 import json
 import pathlib
@@ -16,7 +17,7 @@ from pprof_file import PprofFile
 from tap import Tap
 from traced import Build, Tracer, execute
 
-FORMATS = ["pprof", "folded", "speedscope", "callgrind", "massif", "dhat", "dot", "perf"]
+FORMATS = ["pprof", "folded", "speedscope", "callgrind", "massif", "dhat", "dot", "perf", "heaptrack", "json", "csv"]
 
 # Field names of the report, by measure.
 MEASURES = {"live": "live_bytes", "peak": "peak_live_bytes", "total": "alloc_bytes", "count": "alloc_count",
@@ -470,11 +471,128 @@ class Exports:
             expected[tuple(function for function, _, _ in stack)] += value
         self.equal(dict(got), dict(expected), "perf: stacks of functions")
 
+    # ---- heaptrack ----
+
+    HEAPTRACK = {"allocations": "count", "temporary": "temporary", "leaked": "live", "peak": "peak"}
+
+    def heaptrack_costs(self):
+        """{cost: {stack: value}}, adding the log up as heaptrack does."""
+        strings, ips, traces, infos = [""], [()], [()], []
+        allocations, temporary, leaked, at_peak = (collections.Counter() for _ in range(4))
+        live, most, last = 0, 0, 0
+        for line in self.export("heaptrack").decode().splitlines():
+            mode, rest = line[0], line[2:]
+            if mode == "s":
+                size, text = rest.split(" ", 1)
+                if len(text.encode()) != int(size, 16):
+                    raise AssertionError(f"a string is not {size} long: {text}")
+                strings.append(text)
+            elif mode in "itac+-":
+                words = [int(word, 16) for word in rest.split()]
+            if mode == "i":
+                frames = [words[i:i + 3] for i in range(2, len(words), 3)]
+                ips.append(tuple((strings[function], strings[file], line) for function, file, line in reversed(frames)) or
+                           ((f"{pathlib.PurePosixPath(strings[words[1]]).name}", "", 0),))
+            elif mode == "t":
+                traces.append(traces[words[1]] + ips[words[0]])
+            elif mode == "a":
+                infos.append((words[0], traces[words[1]]))
+            elif mode == "+":
+                size, stack = infos[words[0]]
+                last = words[0]
+                allocations[stack] += 1
+                leaked[stack] += size
+                live += size
+                if live > most:
+                    most, at_peak = live, None  # copied when it is over
+            elif mode == "-":
+                at_peak = leaked.copy() if at_peak is None else at_peak
+                size, stack = infos[words[0]]
+                temporary[stack] += last == words[0]
+                last = 0
+                leaked[stack] -= size
+                live -= size
+        costs = {"allocations": allocations, "temporary": temporary, "leaked": leaked, "peak": leaked if at_peak is None else at_peak}
+        return {cost: {stack: value for stack, value in values.items() if value} for cost, values in costs.items()}
+
+    def heaptrack(self):
+        for cost, got in self.heaptrack_costs().items():
+            expected = collections.Counter()
+            for stack, value in self.reference.values(self.HEAPTRACK[cost]).items():
+                expected[tuple(self.nameless(frame) for frame in stack)] += value
+            if cost == "temporary":
+                missing = sum(expected.values()) - sum(got.values())
+                self.tap.ok(0 <= missing < self.reference.totals["threads"] and
+                            all(value <= expected[stack] for stack, value in got.items()),
+                            f"{self.name}: heaptrack: temporary of every stack, but for one block per other thread", missing)
+            elif cost != "peak" or self.has_peak():
+                self.equal(got, dict(expected), f"heaptrack: {cost} of every stack")
+
+    def has_peak(self):
+        """With several threads the peak that was seen may be less than the end. heaptrack knows no such thing."""
+        return self.reference.total("peak") >= self.reference.total("live")
+
+    @staticmethod
+    def nameless(frame):
+        """heaptrack shows the address of a function without a name, and here only the module."""
+        return (frame[0].rpartition("+0x")[0], "", 0) if re.search(r"\+0x[0-9a-f]+$", frame[0]) else frame
+
+    def heaptrack_print(self):
+        if not self.has("heaptrack_print", "heaptrack_print"):
+            return
+        plain = self.file("heaptrack")
+        packed = self.directory / "packed.zst"
+        result = execute([str(self.tool), "export", "-f", "heaptrack", "-o", str(packed), *self.options, str(self.path)])
+        self.tap.ok(result.status == 0 and packed.read_bytes()[:4] == b"\x28\xb5\x2f\xfd", f"{self.name}: heaptrack: compressed with zstd",
+                    result.stderr)
+        for cost, measure in self.HEAPTRACK.items():
+            folded = self.directory / f"folded.{cost}"
+            text = self.client("heaptrack_print", "-f", packed if cost == "peak" else plain, "-F", folded, "--flamegraph-cost-type", cost,
+                               "--disable-builtin-suppressions", "--shorten-templates=0")
+            if cost == "allocations":
+                calls = re.search(r"^calls to allocation functions: (\d+)", text, flags=re.M).group(1)
+                self.equal(int(calls), self.reference.totals["alloc_count"], "heaptrack_print: calls")
+            if cost == "temporary" or cost == "peak" and not self.has_peak():
+                continue
+            got, expected = collections.Counter(), collections.Counter()
+            for line in folded.read_text().splitlines():
+                names, value = line.rsplit(" ", 1)
+                got[self.heaptrack_key(names.rstrip(";").split(";"))] += int(value)
+            for stack, value in self.reference.values(measure).items():
+                functions = [frame[0] for frame in stack]
+                start = functions.index("main") if "main" in functions else 0  # what calls main it does not show
+                names = ";".join(f"{function} ({pathlib.PurePosixPath(file).name})" for function, file, _ in stack[start:])
+                expected[self.heaptrack_key(names.split(";"))] += value  # names with semicolons fall apart
+            self.equal({key: value for key, value in got.items() if value}, dict(expected), f"heaptrack_print: {cost} of every stack")
+
+    @staticmethod
+    def heaptrack_key(names):
+        """heaptrack_print shows inlined calls in reverse, and functions without names as addresses or not at all."""
+        return tuple(sorted(re.sub(r" \([^()]*\)$", "", name) for name in names
+                            if not re.search(r"\+0x[0-9a-f]+( \(\))?$|^0x|^<unresolved", name)))
+
+    # ---- json, csv ----
+
+    def report_formats(self):
+        for group in ("line", "function", "file", "module", "traceback", "thread"):
+            if group == "thread" and "--filter" in str(self.options):
+                continue
+            for more in ([], ["--cumulative"]) if group not in ("traceback", "thread") else ([],):
+                expected = self.reference.read(group, *more)
+                self.equal(json.loads(self.export("json", f"--group-by={group}", *more)), expected, f"json: by {group} {more}")
+                rows = list(csv.DictReader(self.export("csv", f"--group-by={group}", *more).decode().splitlines(keepends=True)))
+                fields = [name for name in rows[0] if name.endswith(("_count", "_bytes"))] if rows else []
+                got = [(row["key"].lstrip("'"), *(int(row[name]) for name in fields)) for row in rows]
+                wanted = [(escaped(item["key"]).replace("\ufffd", "\\xff").lstrip("'"), *(item[name] for name in fields))
+                          for item in expected["statistics"]]
+                self.equal(got, wanted, f"csv: by {group} {more}")
+
     # ---- all ----
 
     def everything(self):
         for check in (self.folded, self.flamegraph, self.pprof, self.go, self.speedscope, self.callgrind, self.callgrind_annotate,
-                      self.massif, self.ms_print, self.dhat, self.dot, self.perf):
+                      self.massif, self.ms_print, self.dhat, self.dot, self.perf, self.heaptrack, self.heaptrack_print,
+                      self.report_formats):
             self.tap.run(lambda _, run=check: run(), name=f"{self.name}: {check.__name__}")
 
 
