@@ -1,32 +1,140 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* api.c -- What the program may ask through memtrace.h. */
+/* api.c -- What the program may ask through memtrace.h.
+ *
+ * Anything may be asked at any time, by any thread, in signal handlers too. What needs the world
+ * stopped is refused to a handler that has interrupted the recorder. */
 #include "arena.h"
+#include "heap.h"
+#include "history.h"
 #include "lifecycle.h"
+#include "marks.h"
 #include "memtrace.h"
+#include "sampling.h"
 #include "sys.h"
+#include "text.h"
+#include "totals.h"
 #include "trace_file.h"
+#include "world.h"
+
+/* Who asks. */
+struct asker {
+    struct thread *thread; /* NULL: nothing is recorded here */
+    bool is_nested;
+};
+
+#define ASKER() ask((uint64_t)__builtin_frame_address(0))
+
+static struct asker ask(uint64_t sp)
+{
+    struct asker asker;
+    asker.thread = lifecycle_ask(sp, &asker.is_nested);
+    return asker;
+}
+
+static bool stop_world(const struct asker *asker)
+{
+    return asker->thread && !asker->is_nested && world_stop();
+}
+
+/* --- on and off --- */
 
 static bool is_tracing(void)
 {
-    return lifecycle_is_recording();
+    return lifecycle_may_record() && !__atomic_load_n(&sampling_is_paused, __ATOMIC_RELAXED);
+}
+
+static void mark(enum trace_mark_kind kind, const struct asker *asker, const char *name)
+{
+    if (asker->thread)
+        marks_add(kind, asker->thread->index, name, name ? text_length(name) : 0);
+}
+
+static bool start(void)
+{
+    const struct asker asker = ASKER();
+    if (asker.thread && lifecycle_pause(false))
+        mark(MARK_RESUMED, &asker, NULL);
+    return asker.thread != NULL;
+}
+
+static void stop(void)
+{
+    const struct asker asker = ASKER();
+    if (asker.thread && lifecycle_pause(true))
+        mark(MARK_PAUSED, &asker, NULL);
+}
+
+/* --- figures --- */
+
+/* One thread alone knows everything. */
+static int64_t live_bytes_of(const struct thread *thread)
+{
+    if (thread->is_sole)
+        return trace.header->live_bytes + thread->unflushed_bytes + thread->nested_bytes;
+    return totals_live_bytes();
 }
 
 static void get_traced_memory(int64_t *current_bytes, int64_t *peak_bytes)
 {
-    struct thread *thread = thread_self;
-    if (!lifecycle_is_recording())
+    const struct asker asker = ASKER();
+    if (!asker.thread)
         return;
-    int64_t held_back = thread ? thread->unflushed_bytes + thread->nested_bytes : 0;
-    int64_t current = __atomic_load_n(&trace.header->live_bytes, __ATOMIC_RELAXED) + held_back;
+    int64_t current = live_bytes_of(asker.thread);
     int64_t peak = __atomic_load_n(&trace.header->peak_bytes, __ATOMIC_RELAXED);
     *current_bytes = current;
     *peak_bytes = peak > current ? peak : current;
+}
+
+static bool reset_peak(void)
+{
+    const struct asker asker = ASKER();
+    if (!stop_world(&asker))
+        return false;
+    heap_reset_peak();
+    mark(MARK_PEAK_RESET, &asker, NULL);
+    world_go_on();
+    return true;
 }
 
 static uint64_t get_tracemalloc_memory(void)
 {
     return lifecycle_is_recording() ? arena_total_bytes() + trace_file_bytes() : 0;
 }
+
+/* --- moments --- */
+
+/* Where the world cannot be stopped, other threads' counters move while they are read. */
+static bool take_snapshot(const char *name)
+{
+    const struct asker asker = ASKER();
+    if (!asker.thread)
+        return false;
+    bool is_stopped = stop_world(&asker);
+    history_snapshot(asker.thread->index, name, name ? text_length(name) : 0);
+    if (is_stopped)
+        world_go_on();
+    return true;
+}
+
+static void mark_point(const char *name)
+{
+    const struct asker asker = ASKER();
+    mark(MARK_POINT, &asker, name);
+}
+
+static void phase_begin(const char *name)
+{
+    const struct asker asker = ASKER();
+    mark(MARK_PHASE_BEGIN, &asker, name);
+}
+
+static void phase_end(const char *name)
+{
+    const struct asker asker = ASKER();
+    mark(MARK_PHASE_END, &asker, name);
+}
+
+/* --- the interface --- */
 
 const struct memtrace_interface *memtrace_interface(void);
 
@@ -37,6 +145,13 @@ __attribute__((visibility("default"))) const struct memtrace_interface *memtrace
         .is_tracing = is_tracing,
         .get_traced_memory = get_traced_memory,
         .get_tracemalloc_memory = get_tracemalloc_memory,
+        .start = start,
+        .stop = stop,
+        .reset_peak = reset_peak,
+        .take_snapshot = take_snapshot,
+        .mark = mark_point,
+        .phase_begin = phase_begin,
+        .phase_end = phase_end,
     };
     return &interface;
 }

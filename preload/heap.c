@@ -41,6 +41,23 @@ void heap_begin(int64_t live_bytes)
     trace.header->peak_time_ns = trace.header->start_time_ns;
 }
 
+/* What a thread has held back so far; it is not inside. */
+static void take_unflushed(struct thread *thread, void *data)
+{
+    (void)data;
+    trace.header->live_bytes += thread->unflushed_bytes + thread->nested_bytes;
+    thread->unflushed_bytes = thread->nested_bytes = 0;
+}
+
+void heap_reset_peak(void)
+{
+    struct trace_header *header = trace.header;
+    thread_visit(take_unflushed, NULL);
+    header->peak_bytes = timed_peak = header->live_bytes;
+    header->peak_time_ns = clock_monotonic_ns();
+    __atomic_store_n(&header->peak_epoch, header->peak_epoch + 1, __ATOMIC_RELEASE);
+}
+
 /* Sole thread: everything is known, and the next new peak is exactly this far away. */
 static void flush_sole(struct thread *thread)
 {
@@ -247,7 +264,8 @@ static __attribute__((noinline)) uint32_t find_counters(struct thread *thread, u
 static __attribute__((noinline)) uint64_t draw_sample(struct thread *thread, const void *block,
                                                       uint64_t size_bytes)
 {
-    thread->until_sample_bytes -= (int64_t)(size_bytes ? size_bytes : 1);
+    if (!thread->is_paused)
+        thread->until_sample_bytes -= (int64_t)(size_bytes ? size_bytes : 1);
     if (thread->until_sample_bytes > 0) {
         thread->last_block = NULL;
         return 0;
@@ -282,7 +300,7 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
 struct live_block heap_take(const void *block)
 {
     struct live_block taken = live_remove(block);
-    if (unlikely(!taken.counters) && !options.sample_bytes)
+    if (unlikely(!taken.counters) && !sampling_has_gaps)
         trace_count_anomaly(ANOMALY_UNKNOWN_FREE);
     return taken;
 }
@@ -352,7 +370,7 @@ void heap_freed_nested(struct thread *thread, const void *block)
 void heap_allocated_nested(struct thread *thread, const void *block, uint64_t size_bytes)
 {
     bool is_failed;
-    if (options.sample_bytes)
+    if (options.sample_bytes || sampling_is_paused)
         return; /* the thread's draw may be under way; a handler's allocations are not sampled */
     struct live_block old = live_insert(block, size_bytes, COUNTERS_REENTRANT, &is_failed);
     if (is_failed)

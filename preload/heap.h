@@ -15,6 +15,9 @@
 /* In a forked child's new trace: these bytes are live already, and they are the peak so far. */
 void heap_begin(int64_t live_bytes);
 
+/* The peak is what is live now. With the world stopped. */
+void heap_reset_peak(void);
+
 /* A block was handed out to the call stack that begins with these registers. */
 void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes, uint64_t pc,
                     uint64_t sp, uint64_t fp);

@@ -22,9 +22,10 @@
 
 /* --- begin and end of a call --- */
 
-static __attribute__((noinline)) struct thread *begin_otherwise(enum trace_call call, uint64_t sp)
+static __attribute__((noinline)) struct thread *begin_otherwise(enum trace_call call,
+                                                                enum busy busy, uint64_t sp)
 {
-    struct thread *thread = lifecycle_enter(sp);
+    struct thread *thread = lifecycle_begin(busy, sp);
     if (thread == treatment(TREAT_BEFORE_OWN_TRACE)) {
         lifecycle_count_call(call);
     } else if (thread == treatment(TREAT_NESTED)) {
@@ -39,15 +40,12 @@ static __attribute__((noinline)) struct thread *begin_otherwise(enum trace_call 
 ALWAYS_INLINE struct thread *begin_as(struct thread *thread, enum trace_call call, enum busy busy)
 {
     uint64_t sp = (uint64_t)__builtin_frame_address(0);
-    if (unlikely(!thread || thread->generation != *thread_generation || thread->busy)) {
-        thread = begin_otherwise(call, sp);
+    if (unlikely(!thread || thread->busy || !thread_begin(thread, busy, sp))) {
+        thread = begin_otherwise(call, busy, sp);
         if (!is_thread(thread))
             return thread;
     }
     thread->totals->calls[call]++;
-    thread->busy_sp = sp;
-    thread->nested_block = NULL;
-    thread->busy = busy;
     return thread;
 }
 
@@ -58,10 +56,8 @@ ALWAYS_INLINE struct thread *begin(enum trace_call call, enum busy busy)
 
 ALWAYS_INLINE void end(struct thread *thread)
 {
-    if (likely(is_thread(thread))) {
-        thread->busy_block = NULL;
-        thread->busy = BUSY_NOT;
-    }
+    if (likely(is_thread(thread)))
+        thread_end(thread);
 }
 
 static __attribute__((noinline)) void allocated_otherwise(struct thread *thread, const void *block,

@@ -30,6 +30,7 @@
 #include "ticker.h"
 #include "totals.h"
 #include "trace_file.h"
+#include "world.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -113,6 +114,14 @@ static void name_program(const struct kernel_handover *handover)
     trace.header->executable = executable_string;
 }
 
+static void tell_pause(void)
+{
+    if (sampling_is_paused)
+        __atomic_fetch_or(&trace.header->flags, TRACE_PAUSED, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&trace.header->flags, ~(uint32_t)TRACE_PAUSED, __ATOMIC_RELAXED);
+}
+
 static void tell_live_map(void)
 {
     trace.header->live_origin_ns = live_origin_ns();
@@ -176,6 +185,7 @@ static bool begin(void)
     if (!thread_init() || !create_trace(false) || !callsite_init())
         return false;
     live_init(real_is_glibc_malloc(), trace.header->start_time_ns);
+    sampling_has_gaps = options.sample_bytes != 0;
     if (options.sample_bytes)
         live_count_pages();
     tell_live_map();
@@ -207,6 +217,7 @@ static void become_child(void)
     history_after_fork();
     rules_after_fork();
     thread_after_fork();
+    world_after_fork();
     before.blocks = (struct trace_counters){0};
     memset(before.calls, 0, sizeof before.calls);
     thread_raise_generation();
@@ -262,6 +273,7 @@ static void promote(void)
             trace.header->program = program_string;
             trace.header->executable = executable_string;
             tell_live_map();
+            tell_pause();
             take_inventory();
             begin_history();
             struct thread *thread = thread_attach();
@@ -283,6 +295,8 @@ void lifecycle_count_call(enum trace_call call)
 void lifecycle_count_allocated(const void *block, uint64_t size_bytes)
 {
     bool is_failed;
+    if (sampling_is_paused)
+        return;
     if (!options.sample_bytes)
         lifecycle_count_released(
             live_insert(block, size_bytes, COUNTERS_BEFORE_OWN_TRACE, &is_failed));
@@ -337,12 +351,14 @@ static struct thread *enter_ready(uint64_t sp)
         thread->busy = BUSY_NOT;
         unwinder_forget(&thread->unwinder);
     }
+    world_wait();
     if (thread->generation != *thread_generation)
         thread_catch_up(thread);
     return thread;
 }
 
-struct thread *lifecycle_enter(uint64_t sp)
+/* The calling thread, at the door, or one of the treatments. */
+static struct thread *enter(uint64_t sp)
 {
     if ((state == STATE_READY || state == STATE_BEFORE_OWN_TRACE) && *thread_generation == 0)
         become_child();
@@ -356,6 +372,22 @@ struct thread *lifecycle_enter(uint64_t sp)
     return treatment(now == STATE_BEFORE_OWN_TRACE ? TREAT_BEFORE_OWN_TRACE : TREAT_PASS);
 }
 
+/* The generation that a thread has caught up with may be that of a stop. */
+struct thread *lifecycle_begin(enum busy busy, uint64_t sp)
+{
+    for (;;) {
+        struct thread *thread = enter(sp);
+        if (!is_thread(thread))
+            return thread;
+        if (!thread_begin(thread, busy, sp))
+            continue;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (!world_is_stopped())
+            return thread;
+        thread_end(thread);
+    }
+}
+
 /* --- end --- */
 
 /* False in children of every kind, vfork's included, which share the memory but not the pid. */
@@ -367,6 +399,36 @@ static bool is_trace_ours(void)
 bool lifecycle_is_recording(void)
 {
     return state == STATE_READY && *thread_generation != 0;
+}
+
+bool lifecycle_may_record(void)
+{
+    bool is_child = *thread_generation == 0;
+    return state == STATE_BEFORE_OWN_TRACE ||
+           (state == STATE_READY && (!is_child || options.follow_fork));
+}
+
+struct thread *lifecycle_ask(uint64_t sp, bool *ret_is_nested)
+{
+    struct thread *thread = enter(sp);
+    if (thread == treatment(TREAT_BEFORE_OWN_TRACE)) {
+        promote();
+        thread = enter(sp);
+    }
+    *ret_is_nested = thread == treatment(TREAT_NESTED);
+    if (*ret_is_nested)
+        thread = thread_self;
+    return is_thread(thread) && is_trace_ours() ? thread : NULL;
+}
+
+bool lifecycle_pause(bool is_paused)
+{
+    sampling_has_gaps = true;
+    if (__atomic_exchange_n(&sampling_is_paused, is_paused, __ATOMIC_ACQ_REL) == is_paused)
+        return false;
+    thread_raise_generation();
+    tell_pause();
+    return true;
 }
 
 void lifecycle_ending(enum trace_state how, bool is_status_known, int status)
@@ -413,7 +475,7 @@ void lifecycle_before_main(void)
 /* Runs before every other library's constructors, thanks to initfirst. */
 static __attribute__((constructor)) void at_start(void)
 {
-    lifecycle_enter(0);
+    enter(0);
 }
 
 /* Runs in exit(), before the end; calls that come after it are still recorded. */

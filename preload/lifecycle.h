@@ -29,9 +29,15 @@ static inline struct thread *treatment(enum treatment how)
     return (struct thread *)(uintptr_t)how;
 }
 
-/* The calling thread, ready to record, or one of the treatments. Starts everything on first use.
- * sp is the caller's, to tell a nested call from one after a longjmp out of us. */
-struct thread *lifecycle_enter(uint64_t sp);
+/* The calling thread, inside and ready to record (see thread_begin), or one of the treatments.
+ * Starts everything on first use, and waits where the world is stopped. sp is the caller's, to tell
+ * a nested call from one after a longjmp out of us. */
+struct thread *lifecycle_begin(enum busy busy, uint64_t sp);
+
+/* For what the program asks: the calling thread, attached; a forked child gets its own trace for
+ * it. *ret_is_nested: the question comes from inside another call of the same thread. NULL if
+ * nothing is recorded here. */
+struct thread *lifecycle_ask(uint64_t sp, bool *ret_is_nested);
 
 /* Counts a call in a forked child without a trace of its own, and its blocks. */
 void lifecycle_count_call(enum trace_call call);
@@ -41,6 +47,11 @@ void lifecycle_count_released(struct live_block taken);
 
 /* True if this process is being recorded into a trace of its own. */
 bool lifecycle_is_recording(void);
+/* True also in a forked child that will get one when it is worth it. */
+bool lifecycle_may_record(void);
+
+/* Pauses recording, or goes on. False if it is so already. */
+bool lifecycle_pause(bool is_paused);
 
 /* The program is about to end or to be replaced; nothing if the trace is not this process's. */
 void lifecycle_ending(enum trace_state state, bool is_status_known, int status);

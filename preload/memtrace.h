@@ -2,15 +2,18 @@
 /* memtrace.h -- Ask the recorder from inside the program: header-only, nothing to link.
  *
  * Every function finds the recorder at its first use (dlsym) and does nothing, at the price of a
- * load and a branch, in a program that runs without it. All are thread-safe, none allocates after
- * its first use, none sets errno. The names follow Python's tracemalloc.
+ * load and a branch, in a program that runs without it. All are thread-safe, work after fork, and
+ * leave errno alone. In signal handlers they do no harm once one of them has been called outside of
+ * one. The names follow Python's tracemalloc.
  *
- * Needs a libc with dlsym in it (glibc from 2.34 on); with an older one link with -ldl. In a static
- * program there is no recorder, and the answer is always the one without. */
+ * C11 or C++11, gcc or clang. Needs a libc with dlsym in it (glibc from 2.34 on); with an older one
+ * link with -ldl. In a static program there is no recorder, and the answer is always the one
+ * without. */
 #ifndef MEMTRACE_H
 #define MEMTRACE_H
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,14 +26,33 @@ extern "C" {
 #define RTLD_DEFAULT ((void *)0)
 #endif
 
-/* What libmemtrace.so offers. size_bytes lets an older header meet a newer library and the other
- * way round: what lies beyond it is not there. */
+/* What libmemtrace.so offers; it only ever grows at its end. size_bytes lets an older header meet a
+ * newer library and the other way round: what lies beyond it is not there. */
 struct memtrace_interface {
     size_t size_bytes;
     bool (*is_tracing)(void);
     void (*get_traced_memory)(int64_t *current_bytes, int64_t *peak_bytes);
     uint64_t (*get_tracemalloc_memory)(void);
+    bool (*start)(void);
+    void (*stop)(void);
+    bool (*reset_peak)(void);
+    bool (*take_snapshot)(const char *name);
+    void (*mark)(const char *name);
+    void (*phase_begin)(const char *name);
+    void (*phase_end)(const char *name);
 };
+
+static inline const struct memtrace_interface *memtrace_search(void)
+{
+    const struct memtrace_interface *(*get)(void) = 0;
+    int error = errno;
+    void *symbol = dlsym(RTLD_DEFAULT, "memtrace_interface");
+    __builtin_memcpy(&get, &symbol, sizeof get); /* ISO C has no cast for this */
+    if (!symbol)
+        (void)dlerror(); /* nobody else's business */
+    errno = error;
+    return get ? get() : 0;
+}
 
 /* The recorder's functions, NULL without it. */
 static inline const struct memtrace_interface *memtrace_find(void)
@@ -38,23 +60,47 @@ static inline const struct memtrace_interface *memtrace_find(void)
     static const struct memtrace_interface *found;
     static int is_searched; /* racing threads find the same */
     if (!__atomic_load_n(&is_searched, __ATOMIC_ACQUIRE)) {
-        const struct memtrace_interface *(*get)(void) =
-            (const struct memtrace_interface *(*)(void))dlsym(RTLD_DEFAULT, "memtrace_interface");
-        __atomic_store_n(&found, get ? get() : NULL, __ATOMIC_RELAXED);
+        __atomic_store_n(&found, memtrace_search(), __ATOMIC_RELAXED);
         __atomic_store_n(&is_searched, 1, __ATOMIC_RELEASE);
     }
     return __atomic_load_n(&found, __ATOMIC_RELAXED);
 }
 
-/* True if this process's allocations are being recorded. */
+/* Whether the recorder there is has this function. */
+#define MEMTRACE_HAS(recorder, function)                                                           \
+    ((recorder) != 0 && (recorder)->size_bytes >= offsetof(struct memtrace_interface, function) +  \
+                                                      sizeof((recorder)->function))
+
+/* --- on and off --- */
+
+/* True if what this process allocates now is being recorded. */
 static inline bool memtrace_is_tracing(void)
 {
     const struct memtrace_interface *recorder = memtrace_find();
     return recorder && recorder->is_tracing();
 }
 
-/* Bytes that are live now, and at the peak so far; 0 and 0 without a recorder. With several
- * threads each may hold back up to 64 KiB divided by their number, and at least 1 KiB. */
+/* From memtrace_stop to memtrace_start nothing that is allocated is recorded, in no thread. Unlike
+ * tracemalloc, what was recorded before stays, and its frees are still taken into account; call
+ * memtrace_clear_traces as well to forget it. True if recording goes on now. */
+static inline bool memtrace_start(void)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    return MEMTRACE_HAS(recorder, start) && recorder->start();
+}
+
+static inline void memtrace_stop(void)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, stop))
+        recorder->stop();
+}
+
+/* --- figures --- */
+
+/* Bytes that are live now, and at the peak so far; 0 and 0 without a recorder. Of threads that
+ * allocate at this very moment it is open what counts; the peak may be off by what memtrace report
+ * says. */
 static inline void memtrace_get_traced_memory(int64_t *current_bytes, int64_t *peak_bytes)
 {
     const struct memtrace_interface *recorder = memtrace_find();
@@ -63,11 +109,55 @@ static inline void memtrace_get_traced_memory(int64_t *current_bytes, int64_t *p
         recorder->get_traced_memory(current_bytes, peak_bytes);
 }
 
+/* What is live now is the peak; the peak so far is forgotten, in the trace too. False if nothing
+ * was done: without a recorder; in a signal handler that has interrupted it; or because another
+ * thread was in an allocation that did not come to its end for a second. All other threads are kept
+ * from allocating for the moment it takes. */
+static inline bool memtrace_reset_peak(void)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    return MEMTRACE_HAS(recorder, reset_peak) && recorder->reset_peak();
+}
+
 /* Bytes that the recorder has mapped for itself: its tables and the trace file. 0 without it. */
 static inline uint64_t memtrace_get_tracemalloc_memory(void)
 {
     const struct memtrace_interface *recorder = memtrace_find();
     return recorder ? recorder->get_tracemalloc_memory() : 0;
+}
+
+/* --- moments; names are up to 255 bytes long, NULL is none --- */
+
+/* Keeps in the trace what is live now at every call site: memtrace report TRACE@NAME, memtrace diff
+ * TRACE@NAME TRACE@OTHER. All other threads are kept from allocating for the moment it takes. False
+ * without a recorder. */
+static inline bool memtrace_take_snapshot(const char *name)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    return MEMTRACE_HAS(recorder, take_snapshot) && recorder->take_snapshot(name);
+}
+
+/* Gives this moment a name. It costs little, and keeps no more than the total of what is live. */
+static inline void memtrace_mark(const char *name)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, mark))
+        recorder->mark(name);
+}
+
+/* The same for a span of time. Phases nest, in each thread by itself. */
+static inline void memtrace_phase_begin(const char *name)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, phase_begin))
+        recorder->phase_begin(name);
+}
+
+static inline void memtrace_phase_end(const char *name)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, phase_end))
+        recorder->phase_end(name);
 }
 
 #ifdef __cplusplus

@@ -10,6 +10,9 @@
 #define LN2 0.69314718055994530942
 #define GAP_MAX 64.0 /* means; beyond, exp(-x) is nothing */
 
+bool sampling_is_paused;
+bool sampling_has_gaps;
+
 static double from_bits(uint64_t bits)
 {
     double value;

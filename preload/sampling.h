@@ -10,7 +10,15 @@
 #ifndef MEMTRACE_SAMPLING_H
 #define MEMTRACE_SAMPLING_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Nothing is recorded until this is over; who changes it makes all threads look up. */
+extern bool sampling_is_paused;
+
+/* Blocks may be live that are not known: outside of the sample, or handed out during a pause. Their
+ * end is no anomaly. Once true, always true. */
+extern bool sampling_has_gaps;
 
 /* Bytes to let pass before the next sample point: exponentially distributed with this mean.
  * state is the thread's own random state, 0 at first. */

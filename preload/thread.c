@@ -89,11 +89,14 @@ static void retire(struct thread *thread)
     attached_count--;
 }
 
+bool thread_has_ended(const struct thread *thread)
+{
+    return sys(__NR_tgkill, trace.header->pid, thread->tid, 0) == -ESRCH;
+}
+
 static bool is_dead(const struct thread *thread, const void *tls, uint32_t tid, bool ask_kernel)
 {
-    if (thread->tls == tls || thread->tid == tid)
-        return true;
-    return ask_kernel && sys(__NR_tgkill, trace.header->pid, thread->tid, 0) == -ESRCH;
+    return thread->tls == tls || thread->tid == tid || (ask_kernel && thread_has_ended(thread));
 }
 
 static void reap(const void *tls, uint32_t tid)
@@ -253,6 +256,18 @@ void thread_refresh_name(struct thread *thread)
     sys(__NR_prctl, PR_GET_NAME, thread->totals->name);
 }
 
+/* The gap to the next sample is of the kind that knows nothing of the time before it. */
+static void choose_samples(struct thread *thread)
+{
+    bool was_paused = thread->is_paused;
+    thread->is_paused = __atomic_load_n(&sampling_is_paused, __ATOMIC_ACQUIRE);
+    thread->is_sampling = options.sample_bytes != 0 || thread->is_paused;
+    if (thread->is_paused)
+        thread->until_sample_bytes = INT64_MAX;
+    else if (options.sample_bytes && (was_paused || !thread->random))
+        thread->until_sample_bytes = sampling_gap(&thread->random, options.sample_bytes);
+}
+
 void thread_catch_up(struct thread *thread)
 {
     uint64_t generation = __atomic_load_n(thread_generation, __ATOMIC_ACQUIRE);
@@ -264,12 +279,18 @@ void thread_catch_up(struct thread *thread)
     }
     thread_refresh_name(thread);
     thread->is_sole = thread_is_sole();
-    thread->is_sampling = options.sample_bytes != 0;
-    if (thread->is_sampling && !thread->random)
-        thread->until_sample_bytes = sampling_gap(&thread->random, options.sample_bytes);
+    choose_samples(thread);
     thread->flush_above = thread->flush_below = 0;
     thread->generation = generation;
-    thread->sampling_generation = thread->is_sampling ? generation : UINT64_MAX;
+    thread->sampling_generation = options.sample_bytes ? generation : UINT64_MAX;
+}
+
+void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)
+{
+    uint64_t mask = lock_enter(&trace_lock);
+    for (struct thread *thread = attached; thread; thread = thread->next)
+        visit(thread, data);
+    lock_leave(&trace_lock, mask);
 }
 
 void thread_after_fork(void)

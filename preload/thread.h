@@ -8,6 +8,7 @@
 #define MEMTRACE_THREAD_H
 
 #include "callsite.h"
+#include "sys.h"
 #include "trace_format.h"
 #include "unwind.h"
 
@@ -36,7 +37,8 @@ struct thread {
     int64_t flush_below;
     uint32_t last_counters; /* of the unwinder's last stack */
     bool is_sole;           /* no other thread has ever been seen */
-    bool is_sampling;       /* see sampling.h */
+    bool is_sampling;       /* not every allocation is recorded, see sampling.h */
+    bool is_paused;         /* none is */
     int64_t until_sample_bytes;
     uint64_t sampling_generation; /* as generation, while sampling; else never the current one */
     uint64_t random;
@@ -64,6 +66,30 @@ struct generation_page {
 extern struct generation_page thread_generation_page;
 #define thread_generation (&thread_generation_page.generation)
 
+/* Marks the calling thread as inside the recorder; it is not yet. False if it has to look up first.
+ * The mark is set before the generation is looked at: so whoever raises the generation, and has the
+ * kernel put a fence into all threads, knows that a thread is either seen inside, or sees the new
+ * generation (see world.h). sp is the caller's. */
+static inline bool thread_begin(struct thread *thread, enum busy busy, uint64_t sp)
+{
+    thread->busy_sp = sp;
+    thread->nested_block = NULL;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&thread->busy, busy, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (likely(thread->generation == __atomic_load_n(thread_generation, __ATOMIC_RELAXED)))
+        return true;
+    thread->busy = BUSY_NOT;
+    return false;
+}
+
+/* All that was done inside is seen by whoever sees the thread outside. */
+static inline void thread_end(struct thread *thread)
+{
+    thread->busy_block = NULL;
+    __atomic_store_n(&thread->busy, BUSY_NOT, __ATOMIC_RELEASE);
+}
+
 /* Attaches the calling thread. NULL when there is no memory. */
 struct thread *thread_attach(void);
 
@@ -84,6 +110,12 @@ bool thread_init(void);
 
 /* In a forked child: only the caller is left, and it is not attached any more. */
 void thread_after_fork(void);
+
+/* Calls visit for every attached thread, with trace_lock held. */
+void thread_visit(void (*visit)(struct thread *thread, void *data), void *data);
+
+/* Whether the kernel knows a thread no more. */
+bool thread_has_ended(const struct thread *thread);
 
 /* How many live bytes each thread may hold back from the header now. */
 int64_t thread_slack_bytes(void);

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_api.py -- What programs ask through memtrace.h, against arithmetic and the independent reader."""
+
+import sys
+
+from tap import Tap
+from test_fixtures import check_agreement, check_lines, check_no_anomalies, check_no_others, expect, Lines
+from traced import Build, execute, Tracer
+
+MOMENTS = 150  # in exact_moments.c
+
+
+class Api:
+    """One method per matter."""
+
+    def __init__(self, build, tracer):
+        self.build, self.tracer, self.number = build, tracer, None
+
+    def run(self, tap, program, *arguments, **options):
+        """(result, what it printed as lines); it must end well."""
+        result = self.tracer.run([self.build.program(program), *arguments], **options)
+        name = " ".join((program, *arguments))
+        tap.equal(result.status, 0, f"{name}: status", result.stderr)
+        for trace in result.traces:
+            self.number = trace.layout.numbers
+        return result, result.stderr.decode().splitlines()
+
+    def lines(self, trace, *options):
+        return Lines(self.tracer.report(trace, "--group-by=line", *options))
+
+    def marks(self, trace, *kinds):
+        """[(kind, name)] of the trace, or the marks of some kinds."""
+        names = {value: name[5:] for name, value in self.number.items() if name.startswith("MARK_")}
+        if kinds:
+            return [mark for mark in trace.marks if names[mark["kind"]] in kinds]
+        return [(names[mark["kind"]], trace.mark_name(mark)) for mark in trace.marks]
+
+    # ---- stop and start ----
+
+    def paused(self, tap):
+        result, output = self.run(tap, "paused")
+        tap.equal(output, ["before: tracing 1 live 10000", "meanwhile: tracing 0 live 4000", "start 1 1",
+                           "after: tracing 1 live 6000"], "paused: what the program is told")
+        trace, lines = result.trace, self.lines(result.trace)
+        expected = {"before": expect(10, 10000, 4, 4000, temporary_count=0), "after": expect(10, 2000, 10, 2000)}
+        check_lines(tap, lines, "paused.c", expected, "paused")
+        check_no_others(tap, lines, "paused.c", expected, "paused")
+        check_no_anomalies(tap, trace, "paused")
+        check_agreement(tap, trace, lines.report, "paused")
+        tap.equal({call: trace.calls[call] for call in ("malloc", "realloc", "calloc")},
+                  {"malloc": 30, "realloc": 1, "calloc": 1}, "paused: calls are counted all the same")
+        tap.equal(self.marks(trace), [("PAUSED", ""), ("RESUMED", "")], "paused: one mark each")
+        tap.equal(trace.header["flags"] & self.number["TRACE_PAUSED"], 0, "paused: not any more")
+
+    def paused_fork(self, tap):
+        result, _ = self.run(tap, "paused", "fork")
+        child = next(trace for trace in result.traces if trace.header["flags"] & self.number["TRACE_FORKED"])
+        parent = next(trace for trace in result.traces if trace is not child)
+        lines = self.lines(child)
+        expected = {"after": expect(1000, 200000, 1000, 200000)}
+        check_lines(tap, lines, "paused.c", expected, "paused fork: the child")
+        check_no_others(tap, lines, "paused.c", expected, "paused fork: the child")
+        check_no_anomalies(tap, child, "paused fork: the child")
+        tap.equal(lines.at("paused.c", "before").get("live_bytes"), 4000, "paused fork: what the child inherited")
+        tap.equal(self.marks(child), [("RESUMED", "")], "paused fork: the child goes on")
+        tap.equal(parent.header["flags"] & self.number["TRACE_PAUSED"], self.number["TRACE_PAUSED"],
+                  "paused fork: the parent does not")
+
+    def paused_sampled(self, tap):
+        """In a sample as well, nothing that is handed out meanwhile is in it."""
+        for sample_bytes in ("1", "1000"):
+            result, _ = self.run(tap, "paused", environment={"MEMTRACE_SAMPLE_BYTES": sample_bytes})
+            lines = self.lines(result.trace)
+            for tag in ("unrecorded", "unrecorded_realloc", "unrecorded_pair"):
+                tap.equal(lines.count("paused.c", tag), 0, f"paused, sampled by {sample_bytes}: @{tag}")
+        result, _ = self.run(tap, "paused", environment={"MEMTRACE_SAMPLE_BYTES": "1"})
+        check_lines(tap, self.lines(result.trace), "paused.c", {"after": expect(10, 2000, 10, 2000)}, "paused, sampled by 1")
+
+    # ---- the peak ----
+
+    def peak_reset(self, tap):
+        result, output = self.run(tap, "peak_reset")
+        tap.equal(output, ["early: live 1000 peak 501000", "reset 1", "reset: live 1000 peak 1000",
+                           "middle: live 101000 peak 101000", "reset 1", "reset: live 31000 peak 31000",
+                           "late: live 31000 peak 41000", "end: live 0 peak 41000"], "peak_reset: what the program is told")
+        trace, lines = result.trace, self.lines(result.trace)
+        check_lines(tap, lines, "peak_reset.c", {
+            tag: {"peak_live_bytes": size} for tag, size in
+            {"kept": 1000, "early": 0, "middle": 0, "other": 30000, "late": 10000}.items()}, "peak_reset: at the peak")
+        tap.equal((lines.totals["peak_bytes"], trace.header["peak_bytes"]), (41000, 41000), "peak_reset: the peak")
+        tap.equal([(mark["live_bytes"], mark["peak_bytes"]) for mark in self.marks(trace, "PEAK_RESET")],
+                  [(1000, 1000), (31000, 31000)], "peak_reset: marks")
+        check_no_anomalies(tap, trace, "peak_reset")
+
+    # ---- names ----
+
+    def phases(self, tap):
+        result, output = self.run(tap, "phases", environment={"MEMTRACE_HISTORY_INTERVAL": "0"})
+        trace = result.trace
+        tap.equal(output, ["snapshot 1"], "phases: what the program is told")
+        tap.equal(self.marks(trace), [
+            ("PHASE_BEGIN", "load"), ("POINT", "loaded"), ("PHASE_END", "load"), ("SNAPSHOT", "first"),
+            ("PHASE_BEGIN", "outer"), ("PHASE_BEGIN", "inner"), ("PHASE_END", "inner"), ("PHASE_END", "outer"),
+            ("SNAPSHOT", "second"), ("POINT", "x" * 255), ("POINT", "\x1b[31mred\n"), ("POINT", "")], "phases: marks")
+        times = [mark["time_ns"] for mark in trace.marks]
+        tap.equal(times, sorted(times), "phases: in the order of time")
+        threads = {mark["thread"] for mark in trace.marks}
+        inner = {mark["thread"] for mark in trace.marks if trace.mark_name(mark) == "inner"}
+        tap.ok(len(inner) == 1 and len(threads) == 2, "phases: each by its own thread", f"{inner} {threads}")
+        first, second = (self.lines(f"{trace.path}@{name}") for name in ("first", "second"))
+        check_lines(tap, first, "phases.c", {"load": expect(1, 1000, 1, 1000), "outer": expect(0, 0)}, "phases: @first")
+        check_lines(tap, second, "phases.c", {"load": expect(1, 1000), "outer": expect(1, 2000, 1, 2000),
+                                              "inner": expect(1, 3000, 1, 3000), "late": expect(0, 0)}, "phases: @second")
+
+    # ---- with threads ----
+
+    def check_moments(self, tap, trace, name):
+        """At each snapshot the sites sum to what the threads had, and none has less than nothing."""
+        nodes = [owner["node"] for owner in trace.owners]
+        kinds = [mark["kind"] for mark in trace.marks]
+        wrong, negative, ticks = [], [], 0
+        for _, mark, sums in trace.history_sums():
+            if not mark or kinds[mark - 1] != self.number["MARK_SNAPSHOT"]:
+                continue
+            ticks += 1
+            by_node = {}
+            for index, figures in sums.items():
+                by_node[nodes[index]] = by_node.get(nodes[index], 0) + figures[1] - figures[3]
+            if sum(by_node.values()) != trace.marks[mark - 1]["live_bytes"]:
+                wrong.append((mark, sum(by_node.values()), trace.marks[mark - 1]["live_bytes"]))
+            negative += [item for item in by_node.items() if item[1] < 0]
+        tap.equal(ticks, MOMENTS, f"{name}: a tick for each")
+        tap.equal(wrong[:3], [], f"{name}: each exact")
+        tap.equal(negative[:3], [], f"{name}: none less than nothing")
+
+    def check_whole(self, tap, trace, name, lines):
+        check_no_anomalies(tap, trace, name, allowed=("marks_lost",))
+        check_agreement(tap, trace, lines.report, name)
+        sites = trace.sites().values()
+        tap.equal([site for site in sites if site["live_count"] < 0 or site["live_bytes"] < 0], [],
+                  f"{name}: no site has less than nothing")
+        peak = sum(site["peak_bytes"] for site in sites)
+        tap.ok(abs(peak - trace.header["peak_bytes"]) <= trace.header["peak_slack_bytes"], f"{name}: the peak within its bound",
+               f"{peak} {trace.header['peak_bytes']} {trace.header['peak_slack_bytes']}")
+
+    def exact_moments(self, tap):
+        for what in ("s", "r", "rsp", "se"):
+            name = f"exact_moments {what}"
+            result, output = self.run(tap, "exact_moments", what)
+            trace, lines = result.trace, self.lines(result.trace)
+            tap.equal(output, ["0 failures"], f"{name}: all was done")
+            self.check_whole(tap, trace, name, lines)
+            if "s" in what:
+                self.check_moments(tap, trace, name)
+            resets = self.marks(trace, "PEAK_RESET")
+            tap.equal([mark for mark in resets if mark["peak_bytes"] != mark["live_bytes"]], [],
+                      f"{name}: {len(resets)} peaks are what was live")
+            if "e" in what:
+                check_lines(tap, lines, "exact_moments.c", {"slot": {"live_count": 0, "live_bytes": 0},
+                                                            "regrown": {"live_count": 0, "live_bytes": 0}}, name)
+
+    # ---- without the recorder ----
+
+    def alone(self, tap):
+        for program, output in (("paused", ["before: tracing 0 live 0", "meanwhile: tracing 0 live 0", "start 0 0",
+                                            "after: tracing 0 live 0"]),
+                                ("phases", ["snapshot 0"])):
+            result = execute([self.build.program(program)])
+            tap.equal((result.status, result.stderr.decode().splitlines()), (0, output), f"{program}: without the recorder")
+
+
+ALL = "paused paused_fork paused_sampled peak_reset phases exact_moments alone".split()
+
+
+def main():
+    with Tap() as tap, Tracer(Build()) as tracer:
+        api = Api(tracer.build, tracer)
+        for name in sys.argv[2:] or ALL:
+            tap.run(getattr(api, name), name=name)
+
+
+if __name__ == "__main__":
+    main()
