@@ -553,6 +553,8 @@ static uint64_t extent_bytes(enum trace_section section, uint64_t needed)
         size_bytes = PAGE;
     if (size_bytes > EXTENT_MAX_BYTES)
         size_bytes = EXTENT_MAX_BYTES;
+    if (size_bytes > sections[section].reserved_bytes - sections[section].mapped_bytes)
+        size_bytes = sections[section].reserved_bytes - sections[section].mapped_bytes;
     return round_up(needed > size_bytes ? needed : size_bytes, PAGE);
 }
 
@@ -600,6 +602,8 @@ static bool grow(enum trace_section section, uint64_t needed)
 int64_t trace_reserve(enum trace_section section, size_t size_bytes)
 {
     uint64_t end = sections[section].used_bytes + size_bytes;
+    if (section >= SECTION_MARKS && end > sections[section].reserved_bytes)
+        return -1; /* these are meant to be bounded: no reason for the others to hold back */
     if (end > sections[section].mapped_bytes &&
         !grow(section, end - sections[section].mapped_bytes))
         return -1;

@@ -234,6 +234,20 @@ def check_small(tap, tracer):
                "it only grows", states)
 
 
+def check_odd_size(tap, tracer):
+    """A size between powers of two is used up, and none of the other sections suffers from its end."""
+    directory = tracer.new_directory()
+    environment = clean_environment(tracer.environment(directory, extra={"MEMTRACE_HISTORY_INTERVAL": "2ms",
+                                                                         "MEMTRACE_HISTORY_BYTES": "24K"}))
+    with subprocess.Popen([tracer.build.program("busy_sites"), "9"], env=environment, stdout=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        path = next(directory.iterdir())
+        tap.ok(wait_until(lambda: len(TraceFile(path).section("HISTORY")) == 24 << 10), "both halves are in use, up to their end")
+        process.kill()
+    trace = TraceFile(path)
+    tap.equal({key: value for key, value in trace.anomalies.items() if value}, {}, "and nothing is lost")
+
+
 # --- kills ---
 
 
@@ -402,7 +416,8 @@ def check_several(tap, tracer):
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         for check in (check_states, check_by_site, check_threads, check_pause, check_children, check_off, check_small,
-                      check_signal, check_title, check_live, check_growth, check_rss, check_every, check_several, check_kills):
+                      check_odd_size, check_signal, check_title, check_live, check_growth, check_rss, check_every,
+                      check_several, check_kills):
             tap.run(check, tracer)
 
 
