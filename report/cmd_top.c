@@ -70,7 +70,7 @@ struct top {
     struct top_view view;
     struct top_status status;
     struct top_program program;
-    struct canvas canvas;
+    struct grid grid;
     struct screen *screen;
     uint64_t next_ns;   /* of the next reading */
     bool has_program;   /* that we started */
@@ -206,7 +206,7 @@ static void finish(struct top *top)
 {
     top_live_close(top->live);
     top_view_finish(&top->view);
-    canvas_finish(&top->canvas);
+    grid_finish(&top->grid);
     if (top->has_program)
         top_program_finish(&top->program);
 }
@@ -244,10 +244,10 @@ static unsigned print_columns(void)
     size_t columns = terminal_style(stdout, COLOR_NEVER).columns;
     uint64_t wanted;
     const char *variable = getenv("COLUMNS");
-    if (columns == SIZE_MAX && variable && text_to_number(variable, CANVAS_COLUMNS_MAX, &wanted) &&
+    if (columns == SIZE_MAX && variable && text_to_number(variable, GRID_COLUMNS_MAX, &wanted) &&
         wanted >= 20)
         columns = wanted;
-    return columns < CANVAS_COLUMNS_MAX ? (unsigned)columns : CANVAS_COLUMNS_MAX;
+    return columns < GRID_COLUMNS_MAX ? (unsigned)columns : GRID_COLUMNS_MAX;
 }
 
 static bool print_once(struct top *top, struct error *error)
@@ -255,23 +255,23 @@ static bool print_once(struct top *top, struct error *error)
     if (!read_twice(top, error))
         return false;
     describe(top);
-    if (!canvas_init(&top->canvas, 1, print_columns(), screen_is_utf8()))
+    if (!grid_init(&top->grid, 1, print_columns(), screen_is_utf8()))
         return error_out_of_memory(error);
     top->view.limit = top->request->has_limit ? top->request->limit : 10;
-    top_view_print(stdout, &top->view, &top->live->model, &top->status, &top->canvas);
+    top_view_print(stdout, &top->view, &top->live->model, &top->status, &top->grid);
     return true;
 }
 
 /* --- the window --- */
 
-static bool fit_canvas(struct top *top)
+static bool fit_grid(struct top *top)
 {
     unsigned rows_now, columns_now;
     screen_size(top->screen, &rows_now, &columns_now);
-    if (top->canvas.rows == rows_now && top->canvas.columns == columns_now)
+    if (top->grid.rows == rows_now && top->grid.columns == columns_now)
         return true;
-    canvas_finish(&top->canvas);
-    return canvas_init(&top->canvas, rows_now, columns_now, screen_is_utf8());
+    grid_finish(&top->grid);
+    return grid_init(&top->grid, rows_now, columns_now, screen_is_utf8());
 }
 
 static void draw_waiting(struct top *top)
@@ -279,21 +279,21 @@ static void draw_waiting(struct top *top)
     char text[300];
     snprintf(text, sizeof text, "waiting for %.200s to allocate something; q quits",
              top->has_program ? top->program.child.argv[0] : top->status.program);
-    canvas_clear(&top->canvas);
-    canvas_put(&top->canvas, (struct span){.columns = top->canvas.columns},
-               top->view.question ? top->view.question : text);
+    grid_clear(&top->grid);
+    grid_put(&top->grid, (struct span){.columns = top->grid.columns},
+             top->view.question ? top->view.question : text);
 }
 
 static bool draw(struct top *top)
 {
-    if (!fit_canvas(top))
+    if (!fit_grid(top))
         return false;
     describe(top);
     if (top->live)
-        top_view_draw(&top->view, &top->live->model, &top->status, &top->canvas);
+        top_view_draw(&top->view, &top->live->model, &top->status, &top->grid);
     else
         draw_waiting(top);
-    screen_show(top->screen, &top->canvas);
+    screen_show(top->screen, &top->grid);
     return true;
 }
 
@@ -320,8 +320,7 @@ static bool is_another_awaited(const struct top *top)
 static void read_trace(struct top *top)
 {
     struct error error;
-    if (top->live &&
-        (!top_live_read(top->live, &error) || !top_live_ask_names(top->live, &error)))
+    if (top->live && (!top_live_read(top->live, &error) || !top_live_ask_names(top->live, &error)))
         snprintf(top->view.message, sizeof top->view.message, "%.190s", error.text);
     if (is_another_awaited(top))
         find_next_trace(top);

@@ -53,7 +53,7 @@ struct screen {
     struct sigaction crash_actions[CRASHES_COUNT];
     struct keys keys;
     uint64_t keys_time_ns; /* when the last bytes came */
-    struct canvas shown;
+    struct grid shown;
     char *waiting; /* bytes the terminal has not taken */
     size_t waiting_bytes;
     size_t waiting_sent;
@@ -285,7 +285,7 @@ void screen_close(struct screen *screen)
     give_signals_back(screen);
     if (screen->fd >= 0)
         close(screen->fd);
-    canvas_finish(&screen->shown);
+    grid_finish(&screen->shown);
     free(screen);
 }
 
@@ -330,11 +330,10 @@ static bool is_blank(const struct cell *cell)
     return cell->style == STYLE_PLAIN && strcmp(cell->text, " ") == 0;
 }
 
-static void write_row(FILE *out, const struct screen *screen, const struct canvas *canvas,
-                      unsigned row)
+static void write_row(FILE *out, const struct screen *screen, const struct grid *grid, unsigned row)
 {
-    const struct cell *cells = canvas_row(canvas, row);
-    unsigned columns = canvas->columns;
+    const struct cell *cells = grid_row(grid, row);
+    unsigned columns = grid->columns;
     unsigned style = STYLE_PLAIN;
     while (columns && is_blank(&cells[columns - 1]))
         columns--;
@@ -344,45 +343,44 @@ static void write_row(FILE *out, const struct screen *screen, const struct canva
         fputs(cells[i].text, out);
     }
     write_style(out, screen, STYLE_PLAIN, &style);
-    if (columns < canvas->columns)
+    if (columns < grid->columns)
         fputs("\033[K", out);
 }
 
-static bool is_same_row(const struct canvas *a, const struct canvas *b, unsigned row)
+static bool is_same_row(const struct grid *a, const struct grid *b, unsigned row)
 {
-    const struct cell *left = canvas_row(a, row);
-    const struct cell *right = canvas_row(b, row);
+    const struct cell *left = grid_row(a, row);
+    const struct cell *right = grid_row(b, row);
     for (unsigned i = 0; i < a->columns; i++)
         if (left[i].style != right[i].style || strcmp(left[i].text, right[i].text) != 0)
             return false;
     return true;
 }
 
-static void write_changes(FILE *out, const struct screen *screen, const struct canvas *canvas)
+static void write_changes(FILE *out, const struct screen *screen, const struct grid *grid)
 {
-    bool is_new = screen->is_void || screen->shown.rows != canvas->rows ||
-                  screen->shown.columns != canvas->columns;
+    bool is_new = screen->is_void || screen->shown.rows != grid->rows ||
+                  screen->shown.columns != grid->columns;
     if (is_new)
         fputs("\033[0m\033[2J", out);
-    for (unsigned row = 0; row < canvas->rows; row++)
-        if (is_new || !is_same_row(&screen->shown, canvas, row))
-            write_row(out, screen, canvas, row);
+    for (unsigned row = 0; row < grid->rows; row++)
+        if (is_new || !is_same_row(&screen->shown, grid, row))
+            write_row(out, screen, grid, row);
 }
 
-static void remember(struct screen *screen, const struct canvas *canvas)
+static void remember(struct screen *screen, const struct grid *grid)
 {
-    struct canvas *shown = &screen->shown;
-    if (shown->rows != canvas->rows || shown->columns != canvas->columns) {
-        canvas_finish(shown);
-        if (!canvas_init(shown, canvas->rows, canvas->columns, canvas->is_utf8))
+    struct grid *shown = &screen->shown;
+    if (shown->rows != grid->rows || shown->columns != grid->columns) {
+        grid_finish(shown);
+        if (!grid_init(shown, grid->rows, grid->columns, grid->is_utf8))
             return;
     }
-    memcpy(shown->cells, canvas->cells,
-           (size_t)canvas->rows * canvas->columns * sizeof *canvas->cells);
+    memcpy(shown->cells, grid->cells, (size_t)grid->rows * grid->columns * sizeof *grid->cells);
     screen->is_void = false;
 }
 
-bool screen_show(struct screen *screen, const struct canvas *canvas)
+bool screen_show(struct screen *screen, const struct grid *grid)
 {
     screen->is_refused = !send_waiting(screen);
     if (screen->is_refused)
@@ -390,12 +388,12 @@ bool screen_show(struct screen *screen, const struct canvas *canvas)
     FILE *out = open_memstream(&screen->waiting, &screen->waiting_bytes);
     if (!out)
         return false;
-    write_changes(out, screen, canvas);
+    write_changes(out, screen, grid);
     if (fclose(out) != 0) {
         drop_waiting(screen);
         return false;
     }
-    remember(screen, canvas);
+    remember(screen, grid);
     send_waiting(screen);
     return true;
 }

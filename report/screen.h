@@ -8,8 +8,8 @@
 #ifndef MEMTRACE_SCREEN_H
 #define MEMTRACE_SCREEN_H
 
-#include "canvas.h"
 #include "error.h"
+#include "grid.h"
 #include "keys.h"
 
 #include <stdbool.h>
@@ -28,9 +28,9 @@ void screen_size(const struct screen *screen, unsigned *ret_rows, unsigned *ret_
 /* Whether this terminal shows UTF-8, by the locale. To be asked after setlocale. */
 bool screen_is_utf8(void);
 
-/* Brings the window to what the canvas holds: only what changed is sent. A window that still has
+/* Brings the window to what the grid holds: only what changed is sent. A window that still has
  * not taken all of the last frame is left alone; then false, and the next call makes up for it. */
-bool screen_show(struct screen *screen, const struct canvas *canvas);
+bool screen_show(struct screen *screen, const struct grid *grid);
 
 enum screen_event {
     SCREEN_TIME,    /* the deadline has come */

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-void text_page_add(struct text_page *page, enum canvas_style style, char *text, char *aside)
+void text_page_add(struct text_page *page, enum cell_style style, char *text, char *aside)
 {
     if (page->count == page->room) {
         uint32_t wanted = page->room ? page->room * 2 : 64;
@@ -21,7 +21,7 @@ void text_page_add(struct text_page *page, enum canvas_style style, char *text, 
     page->lines[page->count++] = (struct page_line){text, aside, style};
 }
 
-void text_page_format(struct text_page *page, enum canvas_style style, const char *format, ...)
+void text_page_format(struct text_page *page, enum cell_style style, const char *format, ...)
 {
     char *text = NULL;
     va_list arguments;
@@ -43,29 +43,29 @@ void text_page_finish(struct text_page *page)
 }
 
 /* So that what is beside the lines begins in one column. */
-static unsigned aside_column(const struct text_page *page, const struct canvas *canvas)
+static unsigned aside_column(const struct text_page *page, const struct grid *grid)
 {
     unsigned widest = 0;
     for (uint32_t i = 0; i < page->count; i++) {
         const struct page_line *line = &page->lines[i];
-        unsigned columns = line->aside && line->text ? canvas_columns(canvas, line->text) : 0;
-        if (columns > widest && columns <= canvas->columns / 2)
+        unsigned columns = line->aside && line->text ? grid_columns(grid, line->text) : 0;
+        if (columns > widest && columns <= grid->columns / 2)
             widest = columns;
     }
     return widest + 4;
 }
 
-void text_page_draw(const struct text_page *page, uint32_t first, struct canvas *canvas,
-                    unsigned top, unsigned bottom)
+void text_page_draw(const struct text_page *page, uint32_t first, struct grid *grid, unsigned top,
+                    unsigned bottom)
 {
-    unsigned column = aside_column(page, canvas);
+    unsigned column = aside_column(page, grid);
     for (uint32_t i = first; i < page->count && top < bottom; i++, top++) {
         const struct page_line *line = &page->lines[i];
-        struct span span = {top, 0, canvas->columns, line->style};
-        unsigned used = canvas_put(canvas, span, line->text ? line->text : "");
+        struct span span = {top, 0, grid->columns, line->style};
+        unsigned used = grid_put(grid, span, line->text ? line->text : "");
         span.column = used + 2 > column ? used + 2 : column;
         span.style = STYLE_DIM;
-        if (line->aside && span.column < canvas->columns)
-            canvas_put(canvas, span, line->aside);
+        if (line->aside && span.column < grid->columns)
+            grid_put(grid, span, line->aside);
     }
 }

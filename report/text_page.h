@@ -3,12 +3,12 @@
 #ifndef MEMTRACE_TEXT_PAGE_H
 #define MEMTRACE_TEXT_PAGE_H
 
-#include "canvas.h"
+#include "grid.h"
 
 struct page_line {
     char *text;
     char *aside; /* dim, to the right of the text, or NULL */
-    enum canvas_style style;
+    enum cell_style style;
 };
 
 /* Begins as {0}. */
@@ -19,13 +19,13 @@ struct text_page {
 };
 
 /* Takes both texts, which will be freed; text NULL (out of memory) is an empty line. */
-void text_page_add(struct text_page *page, enum canvas_style style, char *text, char *aside);
-void text_page_format(struct text_page *page, enum canvas_style style, const char *format, ...)
+void text_page_add(struct text_page *page, enum cell_style style, char *text, char *aside);
+void text_page_format(struct text_page *page, enum cell_style style, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void text_page_finish(struct text_page *page);
 
-/* Draws the lines from first on into the rows of the canvas from top to bottom (exclusive). */
-void text_page_draw(const struct text_page *page, uint32_t first, struct canvas *canvas,
-                    unsigned top, unsigned bottom);
+/* Draws the lines from first on into the rows of the grid from top to bottom (exclusive). */
+void text_page_draw(const struct text_page *page, uint32_t first, struct grid *grid, unsigned top,
+                    unsigned bottom);
 
 #endif

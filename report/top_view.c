@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* top_view.c -- What memtrace top shows: a model, and what the person chose, as a canvas. */
+/* top_view.c -- What memtrace top shows: a model, and what the person chose, as a grid. */
 #include "top_view.h"
 
 #include "label.h"
@@ -89,7 +89,7 @@ void top_view_open(struct top_view *view, enum top_page page)
 struct segment {
     char text[160];
     int rank; /* 0: most important */
-    enum canvas_style style;
+    enum cell_style style;
 };
 
 struct segments {
@@ -97,10 +97,10 @@ struct segments {
     size_t count;
 };
 
-static void add_segment(struct segments *segments, int rank, enum canvas_style style,
+static void add_segment(struct segments *segments, int rank, enum cell_style style,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static void add_segment(struct segments *segments, int rank, enum canvas_style style,
+static void add_segment(struct segments *segments, int rank, enum cell_style style,
                         const char *format, ...)
 {
     va_list arguments;
@@ -125,22 +125,22 @@ static void drop_least(struct segments *segments)
             (segments->count - least) * sizeof *segments->items);
 }
 
-static unsigned segments_columns(const struct segments *segments, const struct canvas *canvas)
+static unsigned segments_columns(const struct segments *segments, const struct grid *grid)
 {
     unsigned columns = 0;
     for (size_t i = 0; i < segments->count; i++)
-        columns += canvas_columns(canvas, segments->items[i].text) + (i ? 2 : 0);
+        columns += grid_columns(grid, segments->items[i].text) + (i ? 2 : 0);
     return columns;
 }
 
-static void draw_segments(struct segments *segments, struct canvas *canvas, unsigned row)
+static void draw_segments(struct segments *segments, struct grid *grid, unsigned row)
 {
-    struct span span = {.row = row, .columns = canvas->columns};
-    while (segments->count > 1 && segments_columns(segments, canvas) > canvas->columns)
+    struct span span = {.row = row, .columns = grid->columns};
+    while (segments->count > 1 && segments_columns(segments, grid) > grid->columns)
         drop_least(segments);
     for (size_t i = 0; i < segments->count; i++) {
         span.style = segments->items[i].style;
-        span.column += canvas_put(canvas, span, segments->items[i].text) + 2;
+        span.column += grid_put(grid, span, segments->items[i].text) + 2;
     }
 }
 
@@ -166,7 +166,7 @@ static struct number_text elapsed_text(uint64_t time_ns)
 }
 
 static void draw_state(const struct top_view *view, const struct top_status *status,
-                       struct canvas *canvas, unsigned row)
+                       struct grid *grid, unsigned row)
 {
     struct segments segments = {0};
     bool is_complete = status->completeness.count == 0;
@@ -190,11 +190,11 @@ static void draw_state(const struct top_view *view, const struct top_status *sta
         add_segment(&segments, 1, STYLE_WARNING, "PAUSED");
     else if (status->is_running && status->interval_ns)
         add_segment(&segments, 5, STYLE_DIM, "every %g s", (double)status->interval_ns / 1e9);
-    draw_segments(&segments, canvas, row);
+    draw_segments(&segments, grid, row);
 }
 
 static void draw_totals(const struct top_model *model, const struct top_status *status,
-                        struct canvas *canvas, unsigned row)
+                        struct grid *grid, unsigned row)
 {
     struct segments segments = {0};
     const struct top_row *total = &model->total;
@@ -216,7 +216,7 @@ static void draw_totals(const struct top_model *model, const struct top_status *
     if (has_rates && status->is_running)
         add_segment(&segments, 6, STYLE_PLAIN, "%s allocations/s %s/s",
                     top_rate(total->alloc_rate).text, text_size(total->byte_rate).text);
-    draw_segments(&segments, canvas, row);
+    draw_segments(&segments, grid, row);
 }
 
 /* --- curves --- */
@@ -265,20 +265,20 @@ static const char *height_of(const struct curve *curve, int64_t value, bool is_u
     return is_utf8 ? bars[height] : signs[height];
 }
 
-static void draw_curve(const struct top_model *model, struct canvas *canvas, struct span span,
+static void draw_curve(const struct top_model *model, struct grid *grid, struct span span,
                        const char *name, bool is_rss)
 {
     struct curve curve = {.name = name};
     char range[80];
     unsigned room = span.columns > 34 ? span.columns - 5 - 24 : span.columns > 12 ? 8 : 0;
-    canvas_put(canvas, span, name);
+    grid_put(grid, span, name);
     take_points(&curve, model, room < TOP_POINTS_MAX ? room : TOP_POINTS_MAX, is_rss);
     span.column += 5;
     span.columns = room;
     for (unsigned i = 0; i < curve.count; i++)
-        canvas_put(canvas,
-                   (struct span){span.row, span.column + room - curve.count + i, 1, STYLE_PLAIN},
-                   height_of(&curve, curve.values[i], canvas->is_utf8));
+        grid_put(grid,
+                 (struct span){span.row, span.column + room - curve.count + i, 1, STYLE_PLAIN},
+                 height_of(&curve, curve.values[i], grid->is_utf8));
     if (curve.highest < 0)
         strcpy(range, "-");
     else
@@ -287,23 +287,23 @@ static void draw_curve(const struct top_model *model, struct canvas *canvas, str
     span.column += room + 1;
     span.columns = 24;
     span.style = STYLE_DIM;
-    canvas_put(canvas, span, range);
+    grid_put(grid, span, range);
 }
 
 /* Returns how many rows it took. */
-static unsigned draw_curves(const struct top_model *model, struct canvas *canvas, unsigned row)
+static unsigned draw_curves(const struct top_model *model, struct grid *grid, unsigned row)
 {
-    unsigned half = canvas->columns / 2;
-    if (canvas->columns >= CURVES_BESIDE_COLUMNS) {
-        draw_curve(model, canvas, (struct span){.row = row, .columns = half - 1}, "heap", false);
-        draw_curve(model, canvas, (struct span){.row = row, .column = half, .columns = half}, "RSS",
+    unsigned half = grid->columns / 2;
+    if (grid->columns >= CURVES_BESIDE_COLUMNS) {
+        draw_curve(model, grid, (struct span){.row = row, .columns = half - 1}, "heap", false);
+        draw_curve(model, grid, (struct span){.row = row, .column = half, .columns = half}, "RSS",
                    true);
         return 1;
     }
-    struct span whole = {.row = row, .columns = canvas->columns};
-    draw_curve(model, canvas, whole, "heap", false);
+    struct span whole = {.row = row, .columns = grid->columns};
+    draw_curve(model, grid, whole, "heap", false);
     whole.row++;
-    draw_curve(model, canvas, whole, "RSS", true);
+    draw_curve(model, grid, whole, "RSS", true);
     return 2;
 }
 
@@ -410,7 +410,7 @@ static struct number_text value_text(const struct top_row *row, enum top_sort so
 }
 
 static void draw_headings(const struct top_model *model, const struct layout *layout,
-                          struct canvas *canvas, unsigned row)
+                          struct grid *grid, unsigned row)
 {
     static const char *const titles[GROUP_BY_COUNT] = {"LINE",   "FUNCTION",   "FILE",
                                                        "MODULE", "CALL STACK", "THREAD"};
@@ -423,43 +423,43 @@ static void draw_headings(const struct top_model *model, const struct layout *la
         snprintf(title, sizeof title, "%s%s", column->title,
                  column->sort == model->sort ? " v" : "");
         span.columns = column->columns;
-        canvas_put_right(canvas, span, title);
+        grid_put_right(grid, span, title);
         span.column += column->columns;
     }
     span.column = layout->name_column;
-    span.columns = canvas->columns;
-    canvas_put(canvas, span, titles[model->group_by]);
-    canvas_tint(canvas, row, STYLE_HEADING);
+    span.columns = grid->columns;
+    grid_put(grid, span, titles[model->group_by]);
+    grid_tint(grid, row, STYLE_HEADING);
 }
 
 /* The end of a long path, and of the function at least a part. */
-static void draw_name(const struct top_model *model, const struct top_row *row,
-                      struct canvas *canvas, struct span span)
+static void draw_name(const struct top_model *model, const struct top_row *row, struct grid *grid,
+                      struct span span)
 {
     char *label = top_label(model, row);
     char *context = top_context(model, row);
-    unsigned room = span.column < canvas->columns ? canvas->columns - span.column : 0;
-    unsigned label_columns = canvas_columns(canvas, label ? label : "?");
-    unsigned context_columns = context ? canvas_columns(canvas, context) + 2 : 0;
+    unsigned room = span.column < grid->columns ? grid->columns - span.column : 0;
+    unsigned label_columns = grid_columns(grid, label ? label : "?");
+    unsigned context_columns = context ? grid_columns(grid, context) + 2 : 0;
     span.columns = room;
     if (label_columns + context_columns > room && context && room / 2 > CONTEXT_COLUMNS)
         span.columns = room / 2 > room - (context_columns < room ? context_columns : room)
                            ? room / 2
                            : room - context_columns;
     bool is_path = model->group_by != GROUP_BY_FUNCTION && model->group_by != GROUP_BY_THREAD;
-    unsigned used = is_path ? canvas_put_tail(canvas, span, label ? label : "?")
-                            : canvas_put(canvas, span, label ? label : "?");
+    unsigned used = is_path ? grid_put_tail(grid, span, label ? label : "?")
+                            : grid_put(grid, span, label ? label : "?");
     span.column += used + 2;
     span.style = STYLE_DIM;
     span.columns = room > used + 2 ? room - used - 2 : 0;
     if (context && span.columns)
-        canvas_put(canvas, span, context);
+        grid_put(grid, span, context);
     free(label);
     free(context);
 }
 
 static void draw_row(const struct top_model *model, const struct top_row *row,
-                     const struct layout *layout, struct canvas *canvas, unsigned at)
+                     const struct layout *layout, struct grid *grid, unsigned at)
 {
     struct span span = {.row = at, .column = 1};
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
@@ -467,11 +467,11 @@ static void draw_row(const struct top_model *model, const struct top_row *row,
         if (!layout->is_shown[column->sort])
             continue;
         span.columns = column->columns;
-        canvas_put_right(canvas, span, value_text(row, column->sort, layout).text);
+        grid_put_right(grid, span, value_text(row, column->sort, layout).text);
         span.column += column->columns;
     }
     span.column = layout->name_column;
-    draw_name(model, row, canvas, span);
+    draw_name(model, row, grid, span);
 }
 
 /* Scrolls as little as is needed to keep the selected line in sight. */
@@ -487,30 +487,30 @@ static void scroll(struct top_view *view, uint32_t selected, uint32_t count, uns
 }
 
 static void draw_table(struct top_view *view, const struct top_model *model, bool is_running,
-                       struct canvas *canvas, unsigned top, unsigned bottom)
+                       struct grid *grid, unsigned top, unsigned bottom)
 {
     struct layout layout =
-        lay_out(model, is_running || top_model_has_rates(model), is_running, canvas->columns);
+        lay_out(model, is_running || top_model_has_rates(model), is_running, grid->columns);
     uint32_t count = shown_count(view, model);
     uint32_t selected = selected_index(view, model);
     if (top >= bottom)
         return;
-    draw_headings(model, &layout, canvas, top++);
+    draw_headings(model, &layout, grid, top++);
     view->page_rows = bottom - top;
     scroll(view, selected, count, view->page_rows);
     for (uint32_t i = view->first; i < count && top < bottom; i++, top++) {
-        draw_row(model, &model->rows[i], &layout, canvas, top);
+        draw_row(model, &model->rows[i], &layout, grid, top);
         if (i != selected)
             continue;
-        canvas_put(canvas, (struct span){.row = top, .columns = 1}, ">");
-        canvas_tint(canvas, top, STYLE_SELECTED);
+        grid_put(grid, (struct span){.row = top, .columns = 1}, ">");
+        grid_tint(grid, top, STYLE_SELECTED);
     }
 }
 
 /* --- pages --- */
 
 static void draw_page(struct top_view *view, const struct top_model *model,
-                      const struct top_status *status, struct canvas *canvas, unsigned top,
+                      const struct top_status *status, struct grid *grid, unsigned top,
                       unsigned bottom)
 {
     struct text_page page = {0};
@@ -518,22 +518,22 @@ static void draw_page(struct top_view *view, const struct top_model *model,
     const struct top_row *row = top_view_selected(view, model);
     if (view->page == TOP_STACKS && row) {
         text_page_add(&heading, STYLE_HEADING, top_label(model, row), NULL);
-        text_page_draw(&heading, 0, canvas, top, bottom);
+        text_page_draw(&heading, 0, grid, top, bottom);
     }
-    canvas_tint(canvas, top++, STYLE_HEADING);
-    top_page_compose(&page, view, model, status, canvas->columns);
+    grid_tint(grid, top++, STYLE_HEADING);
+    top_page_compose(&page, view, model, status, grid->columns);
     view->page_count = page.count;
     view->page_rows = bottom > top ? bottom - top : 0;
     top_view_move(view, model, 0);
-    text_page_draw(&page, view->page_first, canvas, top, bottom);
+    text_page_draw(&page, view->page_first, grid, top, bottom);
     text_page_finish(&page);
     text_page_finish(&heading);
 }
 
 /* --- the last line --- */
 
-static void draw_keys(const struct top_view *view, const struct top_model *model,
-                      struct canvas *canvas, unsigned row)
+static void draw_keys(const struct top_view *view, const struct top_model *model, struct grid *grid,
+                      unsigned row)
 {
     struct segments segments = {0};
     if (view->page != TOP_TABLE) {
@@ -545,7 +545,7 @@ static void draw_keys(const struct top_view *view, const struct top_model *model
                         ? view->page_count
                         : view->page_first + view->page_rows,
                     view->page_count);
-        draw_segments(&segments, canvas, row);
+        draw_segments(&segments, grid, row);
         return;
     }
     add_segment(&segments, 0, STYLE_DIM, "q quit");
@@ -561,68 +561,68 @@ static void draw_keys(const struct top_view *view, const struct top_model *model
     add_segment(&segments, 5, STYLE_DIM, "Enter stacks");
     add_segment(&segments, 7, STYLE_DIM, "p pause");
     add_segment(&segments, 8, STYLE_DIM, "r reset");
-    draw_segments(&segments, canvas, row);
+    draw_segments(&segments, grid, row);
 }
 
-static void draw_last(const struct top_view *view, const struct top_model *model,
-                      struct canvas *canvas, unsigned row)
+static void draw_last(const struct top_view *view, const struct top_model *model, struct grid *grid,
+                      unsigned row)
 {
-    struct span span = {.row = row, .columns = canvas->columns, .style = STYLE_STRONG};
+    struct span span = {.row = row, .columns = grid->columns, .style = STYLE_STRONG};
     if (view->question) {
-        canvas_put(canvas, span, view->question);
+        grid_put(grid, span, view->question);
     } else if (view->is_typing) {
-        span.column = canvas_put(canvas, span, "filter: ");
+        span.column = grid_put(grid, span, "filter: ");
         span.columns -= span.column < span.columns ? span.column + 1 : span.columns;
-        span.column += canvas_put_tail(canvas, span, view->typed);
+        span.column += grid_put_tail(grid, span, view->typed);
         span.columns = 1;
-        canvas_put(canvas, span, "_");
+        grid_put(grid, span, "_");
     } else if (*view->message) {
-        canvas_put(canvas, span, view->message);
+        grid_put(grid, span, view->message);
     } else {
-        draw_keys(view, model, canvas, row);
+        draw_keys(view, model, grid, row);
     }
 }
 
 /* --- all --- */
 
 void top_view_draw(struct top_view *view, const struct top_model *model,
-                   const struct top_status *status, struct canvas *canvas)
+                   const struct top_status *status, struct grid *grid)
 {
     unsigned row = 0;
-    unsigned bottom = canvas->rows - 1;
-    canvas_clear(canvas);
-    if (canvas->rows >= 4)
-        draw_state(view, status, canvas, row++);
-    if (canvas->rows >= 3)
-        draw_totals(model, status, canvas, row++);
-    if (canvas->rows >= ROWS_FOR_CURVES)
-        row += draw_curves(model, canvas, row);
+    unsigned bottom = grid->rows - 1;
+    grid_clear(grid);
+    if (grid->rows >= 4)
+        draw_state(view, status, grid, row++);
+    if (grid->rows >= 3)
+        draw_totals(model, status, grid, row++);
+    if (grid->rows >= ROWS_FOR_CURVES)
+        row += draw_curves(model, grid, row);
     if (view->page == TOP_TABLE)
-        draw_table(view, model, status->is_running, canvas, row, bottom);
+        draw_table(view, model, status->is_running, grid, row, bottom);
     else if (row < bottom)
-        draw_page(view, model, status, canvas, row, bottom);
-    draw_last(view, model, canvas, canvas->rows - 1);
+        draw_page(view, model, status, grid, row, bottom);
+    draw_last(view, model, grid, grid->rows - 1);
 }
 
-static void print_line(FILE *out, struct canvas *canvas)
+static void print_line(FILE *out, struct grid *grid)
 {
-    canvas_print(out, canvas, 1);
-    canvas_clear(canvas);
+    grid_print(out, grid, 1);
+    grid_clear(grid);
 }
 
 void top_view_print(FILE *out, struct top_view *view, const struct top_model *model,
-                    const struct top_status *status, struct canvas *canvas)
+                    const struct top_status *status, struct grid *grid)
 {
     struct layout layout =
-        lay_out(model, top_model_has_rates(model), status->is_running, canvas->columns);
-    draw_state(view, status, canvas, 0);
-    print_line(out, canvas);
-    draw_totals(model, status, canvas, 0);
-    print_line(out, canvas);
-    draw_headings(model, &layout, canvas, 0);
-    print_line(out, canvas);
+        lay_out(model, top_model_has_rates(model), status->is_running, grid->columns);
+    draw_state(view, status, grid, 0);
+    print_line(out, grid);
+    draw_totals(model, status, grid, 0);
+    print_line(out, grid);
+    draw_headings(model, &layout, grid, 0);
+    print_line(out, grid);
     for (uint32_t i = 0; i < shown_count(view, model); i++) {
-        draw_row(model, &model->rows[i], &layout, canvas, 0);
-        print_line(out, canvas);
+        draw_row(model, &model->rows[i], &layout, grid, 0);
+        print_line(out, grid);
     }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* top_view.h -- What memtrace top shows: a model, and what the person chose, as a canvas. */
+/* top_view.h -- What memtrace top shows: a model, and what the person chose, as a grid. */
 #ifndef MEMTRACE_TOP_VIEW_H
 #define MEMTRACE_TOP_VIEW_H
 
-#include "canvas.h"
 #include "completeness.h"
+#include "grid.h"
 #include "source.h"
 #include "text_page.h"
 #include "top_model.h"
@@ -53,11 +53,11 @@ struct top_view {
 void top_view_finish(struct top_view *view);
 
 void top_view_draw(struct top_view *view, const struct top_model *model,
-                   const struct top_status *status, struct canvas *canvas);
-/* The same as plain lines, for scripts: all of the table, no curves, no keys. canvas is what each
+                   const struct top_status *status, struct grid *grid);
+/* The same as plain lines, for scripts: all of the table, no curves, no keys. grid is what each
  * is drawn on, and as wide as they may be. */
 void top_view_print(FILE *out, struct top_view *view, const struct top_model *model,
-                    const struct top_status *status, struct canvas *canvas);
+                    const struct top_status *status, struct grid *grid);
 
 /* Moves the selection, or what is shown of a page, by lines. */
 void top_view_move(struct top_view *view, const struct top_model *model, int64_t lines);

@@ -25,7 +25,7 @@ static struct stacks stacks;
 static struct top_model model;
 static struct top_view view;
 static struct top_status status;
-static struct canvas canvas;
+static struct grid grid;
 
 static uint64_t offset_of(uint32_t line)
 {
@@ -82,24 +82,24 @@ static void finish(void)
     top_model_finish(&model);
     stacks_finish(&stacks);
     trace_close(&trace);
-    canvas_finish(&canvas);
+    grid_finish(&grid);
 }
 
 static void draw(unsigned rows, unsigned columns)
 {
-    canvas_finish(&canvas);
-    if (!canvas_init(&canvas, rows, columns, true))
+    grid_finish(&grid);
+    if (!grid_init(&grid, rows, columns, true))
         exit(99);
-    top_view_draw(&view, &model, &status, &canvas);
+    top_view_draw(&view, &model, &status, &grid);
 }
 
 static const char *line(unsigned row)
 {
     static char text[8192];
     size_t used = 0;
-    for (unsigned i = 0; i < canvas.columns; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s",
-                                 canvas_row(&canvas, row)[i].text);
+    for (unsigned i = 0; i < grid.columns; i++)
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s", grid_row(&grid, row)[i].text);
     while (used && text[used - 1] == ' ')
         text[--used] = 0;
     return text;
@@ -124,10 +124,8 @@ static void test_frame(void)
     draw(24, 80);
     tap_text(line(0), "demo  pid 4242  running 1 min 15 s  3 threads  complete  every 2 s",
              "state");
-    tap_text(
-        line(1),
-        "heap 1489 KiB  +1024 KiB in 2 s  +512 KiB/s  peak 1489 KiB  RSS 2048 KiB",
-        "totals: what finds no room is left out");
+    tap_text(line(1), "heap 1489 KiB  +1024 KiB in 2 s  +512 KiB/s  peak 1489 KiB  RSS 2048 KiB",
+             "totals: what finds no room is left out");
     tap_text(line(2),
              "heap         ▁█ 465 KiB to 1489 KiB     RSS           ▁█ 1024 KiB to 2048 KiB",
              "curves");
@@ -144,7 +142,7 @@ static void test_frame(void)
     tap_text(line(23),
              "q quit  h help  / filter  s sort: live  g group: line  Enter stacks  p pause",
              "keys");
-    tap_number(canvas_row(&canvas, 4)[79].style, STYLE_SELECTED, "the selected line stands out");
+    tap_number(grid_row(&grid, 4)[79].style, STYLE_SELECTED, "the selected line stands out");
     draw(10, 40);
     tap_text(line(0), "demo  running 1 min 15 s  complete", "a small window: state");
     tap_text(line(1), "heap 1489 KiB  +1024 KiB in 2 s", "totals");
@@ -332,11 +330,11 @@ static void test_print(void)
     char *text = NULL;
     size_t text_bytes = 0;
     begin();
-    canvas_init(&canvas, 1, CANVAS_COLUMNS_MAX, true);
+    grid_init(&grid, 1, GRID_COLUMNS_MAX, true);
     FILE *out = open_memstream(&text, &text_bytes);
     view.limit = 2;
     status.interval_ns = 0;
-    top_view_print(out, &view, &model, &status, &canvas);
+    top_view_print(out, &view, &model, &status, &grid);
     fclose(out);
     tap_text(text,
              "demo  pid 4242  running 1 min 15 s  3 threads  complete\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* canvas.c -- A grid of character cells that text is put on, cut to fit and made harmless. */
-#include "canvas.h"
+/* grid.c -- A grid of character cells that text is put on, cut to fit and made harmless. */
+#include "grid.h"
 
 #include "text.h"
 
@@ -15,36 +15,36 @@ static unsigned bounded(unsigned value, unsigned limit)
     return value < 1 ? 1 : value > limit ? limit : value;
 }
 
-bool canvas_init(struct canvas *canvas, unsigned rows, unsigned columns, bool is_utf8)
+bool grid_init(struct grid *grid, unsigned rows, unsigned columns, bool is_utf8)
 {
-    *canvas = (struct canvas){
-        .rows = bounded(rows, CANVAS_ROWS_MAX),
-        .columns = bounded(columns, CANVAS_COLUMNS_MAX),
+    *grid = (struct grid){
+        .rows = bounded(rows, GRID_ROWS_MAX),
+        .columns = bounded(columns, GRID_COLUMNS_MAX),
         .is_utf8 = is_utf8,
     };
-    canvas->cells = calloc((size_t)canvas->rows * canvas->columns, sizeof *canvas->cells);
-    if (!canvas->cells)
+    grid->cells = calloc((size_t)grid->rows * grid->columns, sizeof *grid->cells);
+    if (!grid->cells)
         return false;
-    canvas_clear(canvas);
+    grid_clear(grid);
     return true;
 }
 
-void canvas_finish(struct canvas *canvas)
+void grid_finish(struct grid *grid)
 {
-    free(canvas->cells);
-    *canvas = (struct canvas){0};
+    free(grid->cells);
+    *grid = (struct grid){0};
 }
 
-void canvas_clear(struct canvas *canvas)
+void grid_clear(struct grid *grid)
 {
     static const struct cell blank = {.text = " "};
-    for (size_t i = 0; i < (size_t)canvas->rows * canvas->columns; i++)
-        canvas->cells[i] = blank;
+    for (size_t i = 0; i < (size_t)grid->rows * grid->columns; i++)
+        grid->cells[i] = blank;
 }
 
-const struct cell *canvas_row(const struct canvas *canvas, unsigned row)
+const struct cell *grid_row(const struct grid *grid, unsigned row)
 {
-    return &canvas->cells[(size_t)row * canvas->columns];
+    return &grid->cells[(size_t)row * grid->columns];
 }
 
 /* --- characters --- */
@@ -64,7 +64,7 @@ static void escape(struct piece *piece, const char *text)
             (unsigned)snprintf(piece->shown + piece->columns, 5, "\\x%02x", (unsigned char)text[i]);
 }
 
-static struct piece next_piece(const struct canvas *canvas, const char *text, size_t size)
+static struct piece next_piece(const struct grid *grid, const char *text, size_t size)
 {
     struct piece piece = {.length = 1};
     uint32_t character = 0;
@@ -75,7 +75,7 @@ static struct piece next_piece(const struct canvas *canvas, const char *text, si
     if (length == 1 && character >= 0x20 && character < 0x7f)
         width = 1; /* whatever the locale */
     bool is_shown = length && width >= 0 && width <= 2 && !text_is_control(character) &&
-                    (length == 1 || canvas->is_utf8);
+                    (length == 1 || grid->is_utf8);
     if (is_shown) {
         memcpy(piece.shown, text, length);
         piece.columns = (unsigned)width;
@@ -88,11 +88,11 @@ static struct piece next_piece(const struct canvas *canvas, const char *text, si
     return piece;
 }
 
-unsigned canvas_columns(const struct canvas *canvas, const char *text)
+unsigned grid_columns(const struct grid *grid, const char *text)
 {
     unsigned columns = 0;
     for (size_t size = strlen(text); size;) {
-        struct piece piece = next_piece(canvas, text, size);
+        struct piece piece = next_piece(grid, text, size);
         columns += piece.columns;
         text += piece.length;
         size -= piece.length;
@@ -104,7 +104,7 @@ unsigned canvas_columns(const struct canvas *canvas, const char *text)
 
 /* Where the next character goes. */
 struct pen {
-    struct canvas *canvas;
+    struct grid *grid;
     struct span span;
     unsigned used;
 };
@@ -112,9 +112,9 @@ struct pen {
 static struct cell *cell_at(const struct pen *pen, unsigned offset)
 {
     unsigned column = pen->span.column + offset;
-    if (pen->span.row >= pen->canvas->rows || column >= pen->canvas->columns)
+    if (pen->span.row >= pen->grid->rows || column >= pen->grid->columns)
         return NULL;
-    return &pen->canvas->cells[(size_t)pen->span.row * pen->canvas->columns + column];
+    return &pen->grid->cells[(size_t)pen->span.row * pen->grid->columns + column];
 }
 
 static void draw_cell(struct pen *pen, const char *text, size_t length)
@@ -155,28 +155,28 @@ static void draw_piece(struct pen *pen, const struct piece *piece)
 static void draw_ellipsis(struct pen *pen)
 {
     static const char ellipsis[] = "\xe2\x80\xa6";
-    if (pen->canvas->is_utf8)
+    if (pen->grid->is_utf8)
         draw_cell(pen, ellipsis, sizeof ellipsis - 1);
     else
         draw_cell(pen, "~", 1);
 }
 
 /* As many columns as there are between the span's start and the edge. */
-static struct pen pen_at(struct canvas *canvas, struct span span)
+static struct pen pen_at(struct grid *grid, struct span span)
 {
-    unsigned left = span.column < canvas->columns ? canvas->columns - span.column : 0;
+    unsigned left = span.column < grid->columns ? grid->columns - span.column : 0;
     if (span.columns > left)
         span.columns = left;
-    return (struct pen){.canvas = canvas, .span = span};
+    return (struct pen){.grid = grid, .span = span};
 }
 
-unsigned canvas_put(struct canvas *canvas, struct span span, const char *text)
+unsigned grid_put(struct grid *grid, struct span span, const char *text)
 {
-    struct pen pen = pen_at(canvas, span);
-    bool fits = canvas_columns(canvas, text) <= pen.span.columns;
+    struct pen pen = pen_at(grid, span);
+    bool fits = grid_columns(grid, text) <= pen.span.columns;
     unsigned limit = fits ? pen.span.columns : pen.span.columns - (pen.span.columns > 0);
     for (size_t size = strlen(text); size;) {
-        struct piece piece = next_piece(canvas, text, size);
+        struct piece piece = next_piece(grid, text, size);
         if (pen.used + piece.columns > limit)
             break;
         draw_piece(&pen, &piece);
@@ -188,15 +188,15 @@ unsigned canvas_put(struct canvas *canvas, struct span span, const char *text)
     return pen.used;
 }
 
-unsigned canvas_put_tail(struct canvas *canvas, struct span span, const char *text)
+unsigned grid_put_tail(struct grid *grid, struct span span, const char *text)
 {
-    struct pen pen = pen_at(canvas, span);
-    unsigned total = canvas_columns(canvas, text);
+    struct pen pen = pen_at(grid, span);
+    unsigned total = grid_columns(grid, text);
     if (total <= pen.span.columns || !pen.span.columns)
-        return canvas_put(canvas, span, text);
+        return grid_put(grid, span, text);
     size_t size = strlen(text);
     while (size && total > pen.span.columns - 1) {
-        struct piece piece = next_piece(canvas, text, size);
+        struct piece piece = next_piece(grid, text, size);
         total -= piece.columns;
         text += piece.length;
         size -= piece.length;
@@ -204,41 +204,41 @@ unsigned canvas_put_tail(struct canvas *canvas, struct span span, const char *te
     draw_ellipsis(&pen);
     span.column++;
     span.columns = pen.span.columns - 1;
-    return 1 + canvas_put(canvas, span, text);
+    return 1 + grid_put(grid, span, text);
 }
 
-unsigned canvas_put_right(struct canvas *canvas, struct span span, const char *text)
+unsigned grid_put_right(struct grid *grid, struct span span, const char *text)
 {
-    unsigned columns = canvas_columns(canvas, text);
+    unsigned columns = grid_columns(grid, text);
     if (columns < span.columns) {
         span.column += span.columns - columns;
         span.columns = columns;
     }
-    return canvas_put(canvas, span, text);
+    return grid_put(grid, span, text);
 }
 
-void canvas_tint(struct canvas *canvas, unsigned row, enum canvas_style style)
+void grid_tint(struct grid *grid, unsigned row, enum cell_style style)
 {
-    for (unsigned i = 0; row < canvas->rows && i < canvas->columns; i++)
-        canvas->cells[(size_t)row * canvas->columns + i].style = (uint8_t)style;
+    for (unsigned i = 0; row < grid->rows && i < grid->columns; i++)
+        grid->cells[(size_t)row * grid->columns + i].style = (uint8_t)style;
 }
 
 /* --- without a terminal --- */
 
-static unsigned used_columns(const struct canvas *canvas, unsigned row)
+static unsigned used_columns(const struct grid *grid, unsigned row)
 {
-    const struct cell *cells = canvas_row(canvas, row);
-    unsigned columns = canvas->columns;
+    const struct cell *cells = grid_row(grid, row);
+    unsigned columns = grid->columns;
     while (columns && strcmp(cells[columns - 1].text, " ") == 0)
         columns--;
     return columns;
 }
 
-void canvas_print(FILE *out, const struct canvas *canvas, unsigned rows)
+void grid_print(FILE *out, const struct grid *grid, unsigned rows)
 {
-    for (unsigned row = 0; row < rows && row < canvas->rows; row++) {
-        const struct cell *cells = canvas_row(canvas, row);
-        unsigned columns = used_columns(canvas, row);
+    for (unsigned row = 0; row < rows && row < grid->rows; row++) {
+        const struct cell *cells = grid_row(grid, row);
+        unsigned columns = used_columns(grid, row);
         for (unsigned i = 0; i < columns; i++)
             fputs(cells[i].text, out);
         fputc('\n', out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_canvas.c -- Text in cells: wide, combined, cut, escaped, outside. */
-#include "canvas.h"
+/* test_grid.c -- Text in cells: wide, combined, cut, escaped, outside. */
+#include "grid.h"
 #include "tap.h"
 
 #include <locale.h>
@@ -11,28 +11,28 @@ enum {
     COLUMNS = 10
 };
 
-static struct canvas canvas;
+static struct grid grid;
 
 /* A row as it would be printed, all blanks kept. */
 static const char *row_text(unsigned row)
 {
     static char text[COLUMNS * CELL_BYTES + 1];
     text[0] = 0;
-    for (unsigned i = 0; i < canvas.columns; i++)
-        strcat(text, canvas_row(&canvas, row)[i].text);
+    for (unsigned i = 0; i < grid.columns; i++)
+        strcat(text, grid_row(&grid, row)[i].text);
     return text;
 }
 
 static void begin(bool is_utf8)
 {
-    canvas_finish(&canvas);
-    if (!canvas_init(&canvas, ROWS, COLUMNS, is_utf8))
+    grid_finish(&grid);
+    if (!grid_init(&grid, ROWS, COLUMNS, is_utf8))
         exit(99);
 }
 
 static unsigned put(unsigned column, unsigned columns, const char *text)
 {
-    return canvas_put(&canvas, (struct span){.row = 1, .column = column, .columns = columns}, text);
+    return grid_put(&grid, (struct span){.row = 1, .column = column, .columns = columns}, text);
 }
 
 static void test_plain(void)
@@ -52,7 +52,7 @@ static void test_plain(void)
     tap_text(row_text(1), "       ab…", "the edge cuts as well");
     begin(true);
     tap_number(put(10, 5, "abc") + put(4000000000u, 5, "abc"), 0, "nothing beyond the edge");
-    canvas_put(&canvas, (struct span){.row = ROWS, .columns = 5}, "abc");
+    grid_put(&grid, (struct span){.row = ROWS, .columns = 5}, "abc");
     tap_text(row_text(2), "          ", "nor below the last row");
     tap_number(put(3, 0, "abc"), 0, "nothing in no columns");
 }
@@ -61,13 +61,13 @@ static void test_sides(void)
 {
     const struct span span = {.row = 1, .column = 1, .columns = 6};
     begin(true);
-    tap_number(canvas_put_right(&canvas, span, "12"), 2, "against the right end");
+    tap_number(grid_put_right(&grid, span, "12"), 2, "against the right end");
     tap_text(row_text(1), "     12   ", "with blanks before it");
     begin(true);
-    tap_number(canvas_put_tail(&canvas, span, "/src/demo.c"), 6, "the end of a path");
+    tap_number(grid_put_tail(&grid, span, "/src/demo.c"), 6, "the end of a path");
     tap_text(row_text(1), " …emo.c   ", "is kept");
     begin(true);
-    canvas_put_tail(&canvas, span, "demo.c");
+    grid_put_tail(&grid, span, "demo.c");
     tap_text(row_text(1), " demo.c   ", "whole if it fits");
 }
 
@@ -75,25 +75,25 @@ static void test_wide(void)
 {
     begin(true);
     tap_number(put(0, 10, "日本"), 4, "wide characters take two columns each");
-    tap_text(canvas_row(&canvas, 1)[0].text, "日", "the first cell holds it");
-    tap_text(canvas_row(&canvas, 1)[1].text, "", "the second nothing");
+    tap_text(grid_row(&grid, 1)[0].text, "日", "the first cell holds it");
+    tap_text(grid_row(&grid, 1)[1].text, "", "the second nothing");
     tap_text(row_text(1), "日本      ", "and the rest is where it should be");
     begin(true);
     tap_number(put(0, 4, "日本語"), 3, "no half of one when it is cut");
     tap_text(row_text(1), "日…       ", "one and the mark");
     begin(true);
-    tap_number(canvas_put_tail(&canvas, (struct span){.row = 1, .columns = 4}, "日本語"), 3,
+    tap_number(grid_put_tail(&grid, (struct span){.row = 1, .columns = 4}, "日本語"), 3,
                "the same at the beginning");
     begin(true);
     tap_number(put(9, 1, "日"), 1, "one that the edge would halve");
     tap_text(row_text(1), "         …", "is not drawn");
     begin(true);
     tap_number(put(0, 10, "e\xcc\x81x"), 2, "a mark takes no column");
-    tap_text(canvas_row(&canvas, 1)[0].text, "e\xcc\x81", "but goes with its character");
+    tap_text(grid_row(&grid, 1)[0].text, "e\xcc\x81", "but goes with its character");
     begin(true);
     tap_number(put(0, 10, "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81"), 1,
                "more marks than a cell holds");
-    tap_ok(strlen(canvas_row(&canvas, 1)[0].text) < CELL_BYTES, "are not all kept");
+    tap_ok(strlen(grid_row(&grid, 1)[0].text) < CELL_BYTES, "are not all kept");
     tap_number(put(0, 10, "\xcc\x81"), 0, "a mark on nothing");
 }
 
@@ -130,20 +130,20 @@ static void test_print(void)
     char *text = NULL;
     size_t text_bytes = 0;
     begin(true);
-    canvas_put(&canvas, (struct span){.columns = 5}, "日b");
+    grid_put(&grid, (struct span){.columns = 5}, "日b");
     put(2, 5, "c");
     FILE *out = open_memstream(&text, &text_bytes);
-    canvas_print(out, &canvas, 2);
+    grid_print(out, &grid, 2);
     fclose(out);
     tap_text(text, "日b\n  c\n", "printed without blanks at the ends of lines");
     free(text);
-    canvas_tint(&canvas, 1, STYLE_HEADING);
-    canvas_tint(&canvas, ROWS, STYLE_HEADING);
-    tap_number(canvas_row(&canvas, 1)[9].style, STYLE_HEADING, "a row gets a style");
-    tap_number(canvas_row(&canvas, 2)[0].style, STYLE_PLAIN, "the others do not");
-    canvas_finish(&canvas);
-    tap_ok(canvas_init(&canvas, 0, 0, true) && canvas.rows == 1 && canvas.columns == 1,
-           "no canvas is smaller than a character");
+    grid_tint(&grid, 1, STYLE_HEADING);
+    grid_tint(&grid, ROWS, STYLE_HEADING);
+    tap_number(grid_row(&grid, 1)[9].style, STYLE_HEADING, "a row gets a style");
+    tap_number(grid_row(&grid, 2)[0].style, STYLE_PLAIN, "the others do not");
+    grid_finish(&grid);
+    tap_ok(grid_init(&grid, 0, 0, true) && grid.rows == 1 && grid.columns == 1,
+           "no grid is smaller than a character");
 }
 
 int main(void)
@@ -157,6 +157,6 @@ int main(void)
     test_wide();
     test_escapes();
     test_print();
-    canvas_finish(&canvas);
+    grid_finish(&grid);
     return tap_end();
 }
