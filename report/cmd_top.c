@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -499,6 +500,19 @@ static int show(struct top *top)
     return error.text[0] ? command_complain("top", &error) : STATUS_OK;
 }
 
+/* A program instead of a trace is an easy slip. */
+static int complain_of(const char *subject, struct error *error)
+{
+    struct stat status;
+    size_t used = strlen(error->text);
+    if (stat(subject, &status) == 0 && S_ISREG(status.st_mode) && access(subject, X_OK) == 0) {
+        snprintf(error->text + used, sizeof error->text - used,
+                 ": a program is run by memtrace top -- PROGRAM");
+        error->offset = ERROR_NO_OFFSET;
+    }
+    return command_complain(subject, error);
+}
+
 static int show_trace(struct top *top)
 {
     const struct request *request = top->request;
@@ -510,7 +524,7 @@ static int show_trace(struct top *top)
         return command_complain(request->operand ? request->operand : "top", &error);
     char *subject = strdup(path);
     bool is_ok = open_trace(top, path, &error) && (!request->is_once || print_once(top, &error));
-    int status = is_ok ? STATUS_OK : command_complain(subject ? subject : "top", &error);
+    int status = is_ok ? STATUS_OK : complain_of(subject ? subject : "top", &error);
     free(subject);
     if (!is_ok)
         return status;
