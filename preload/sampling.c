@@ -66,7 +66,7 @@ static double uniform(uint64_t random)
     return (double)((random >> 11) + 1) * 0x1p-53;
 }
 
-int64_t sampling_gap(uint64_t *state, uint64_t mean_bytes)
+__attribute__((noinline)) int64_t sampling_gap(uint64_t *state, uint64_t mean_bytes)
 {
     if (!*state)
         *state = mix((uint64_t)state);
@@ -74,7 +74,8 @@ int64_t sampling_gap(uint64_t *state, uint64_t mean_bytes)
     return (int64_t)(-natural_log(uniform(mix(*state))) * (double)mean_bytes) + 1;
 }
 
-uint64_t sampling_weight(const void *block, uint64_t size_bytes, uint64_t mean_bytes)
+__attribute__((noinline)) uint64_t sampling_weight(const void *block, uint64_t size_bytes,
+                                                   uint64_t mean_bytes)
 {
     double x = (double)(size_bytes ? size_bytes : 1) / (double)mean_bytes;
     if (x > GAP_MAX)

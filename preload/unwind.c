@@ -270,6 +270,13 @@ static inline struct path_hash hash_step(struct path_hash hash, uint64_t pc)
                               (uint64_t)b ^ (uint64_t)(b >> 64) ^ hash.a};
 }
 
+/* In halves: both have just been written, and a CPU cannot hand two stores on to one load. */
+static inline void copy_word(struct frame_word *to, const struct frame_word *from)
+{
+    to->slot = from->slot;
+    to->value = from->value;
+}
+
 /* Remembers the words that led to a frame: the return address; the word that gave a live fp (if fp
  * stayed in the register, it is checked where it came from); the word that gave the CFA. Compared
  * from the last to the first. */
@@ -278,7 +285,7 @@ static inline void remember_words(struct unwinder *unwinder, const struct fresh_
 {
     struct frame_word *words = unwinder->words + unwinder->word_count;
     struct frame_word *next = words + 1;
-    words[0] = fresh->ra;
+    copy_word(words, &fresh->ra);
     if (is_fp_live && fresh->fp_slot)
         *next++ = (struct frame_word){fresh->fp_slot, fresh->fp};
     if (unlikely(fresh->deref.slot))
@@ -592,7 +599,7 @@ static void fill_memo(struct leaf_memo *memo, const struct unwinder *unwinder, u
     for (int i = 0; i < WORDS_PADDING; i++)
         memo->padding[i] = held_word;
     for (uint32_t i = 0; i < memo->word_count; i++)
-        memo->words[i] = unwinder->words[words_begin + i];
+        copy_word(&memo->words[i], &unwinder->words[words_begin + i]);
 }
 
 static void fill_met(struct leaf_memo *memo, const struct frame_detail *met)
