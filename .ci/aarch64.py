@@ -17,8 +17,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 # pylint: disable=wrong-import-position
 from tap import Tap
 from test_fixtures import Fixtures
+from test_history import check_by_site, check_signal, check_states, check_threads
 from test_oracle import check
-from traced import Build, Tracer, collect, execute
+from traced import Build, Tracer, clean_environment, collect, execute
 
 COMPILER = "aarch64-linux-gnu-gcc"
 EMULATOR = "qemu-aarch64"
@@ -66,7 +67,7 @@ def compile_program(target, name, *sources, options=()):
 
 def compile_programs(build, target):
     for name in ("exact_lines threads cross_thread_free longjmp deep_recursion temporary coroutines "
-                 "every_function").split():
+                 "every_function history_steps").split():
         compile_program(target, name, name + ".c")
     compile_program(target, "thousand_lines", build.root / "tests" / "programs" / "thousand_lines.c")
     compile_program(target, "tail_calls", "tail_calls.c", options=["-O2"])
@@ -103,6 +104,13 @@ class EmulatedTracer(Tracer):
         return result
 
 
+    def start(self, argv, directory, environment=None):
+        variables = self.environment(directory, extra=environment)
+        preload = variables.pop("LD_PRELOAD")
+        return subprocess.Popen([EMULATOR, "-L", SYSROOT, "-E", f"LD_PRELOAD={preload}", *argv], bufsize=0,
+                                env=clean_environment(variables), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 def check_symbols(tap, target):
     listing = subprocess.run(["aarch64-linux-gnu-nm", "-D", "--undefined-only", str(target / "libmemtrace.so")],
                              stdout=subprocess.PIPE, check=True).stdout.decode()
@@ -133,6 +141,8 @@ def run(tap, build, target):
         for name in FIXTURES:
             tap.run(getattr(fixtures, name), name=name)
         tap.run(check_every_function, tracer)
+        for check_history in (check_states, check_by_site, check_threads, check_signal):
+            tap.run(check_history, tracer)
 
 
 def main():

@@ -100,9 +100,10 @@ EXPORT int setns(int fd, int type)
 #define FILTERED(call)                                                                             \
     do {                                                                                           \
         real_init();                                                                               \
+        bool is_others = ticker_is_others();                                                       \
         bool is_paused = ticker_pause();                                                           \
         __typeof__(call) result = call;                                                            \
-        if (result >= 0)                                                                           \
+        if (result >= 0 && !is_others)                                                             \
             ticker_end();                                                                          \
         else if (is_paused)                                                                        \
             ticker_resume();                                                                       \

@@ -18,6 +18,7 @@
 #include "stubs.h"
 #include "sys.h"
 #include "text.h"
+#include "thread.h"
 #include "trace_file.h"
 #include "trigger.h"
 
@@ -230,11 +231,16 @@ void ticker_start(void)
     lock_leave(&ticker_lock, mask);
 }
 
-/* In a vfork child all of this is its parent's. */
 static bool is_ours(void)
 {
     uint32_t owner = __atomic_load_n(&pid, __ATOMIC_ACQUIRE);
     return owner && owner == (uint32_t)sys(__NR_getpid);
+}
+
+bool ticker_is_others(void)
+{
+    bool has_own_memory = *thread_generation == 0;
+    return __atomic_load_n(&pid, __ATOMIC_ACQUIRE) && !has_own_memory && !is_ours();
 }
 
 bool ticker_pause(void)

@@ -14,6 +14,9 @@ void ticker_start(void);
 bool ticker_pause(void);
 void ticker_resume(void);
 
+/* True in a vfork child, where all of this is its parent's. */
+bool ticker_is_others(void);
+
 /* Instead of ticker_resume: system calls may be forbidden from now on. */
 void ticker_end(void);
 

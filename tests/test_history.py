@@ -25,9 +25,7 @@ class Steps:
 
     def __init__(self, tracer, environment=None):
         self.tracer, self.directory = tracer, tracer.new_directory()
-        environment = clean_environment(tracer.environment(self.directory, extra=environment))
-        self.process = subprocess.Popen([tracer.build.program("history_steps")], env=environment,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.process = tracer.start([tracer.build.program("history_steps")], self.directory, environment)
         self.states = [(0, 0, 0, 0)]
         self._wait_for_dot()
 

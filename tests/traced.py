@@ -107,6 +107,11 @@ class Tracer:
         collect(result, directory)
         return result
 
+    def start(self, argv, directory, environment=None):
+        """A running program, to be talked to through pipes."""
+        environment = clean_environment(self.environment(directory, extra=environment))
+        return subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+
     def report(self, trace, *options):
         """The tool's report of a trace as the JSON it printed."""
         path = trace.path if isinstance(trace, TraceFile) else trace

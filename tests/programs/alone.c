@@ -179,19 +179,6 @@ static void do_capset(void)
     print_threads("CapPrm");
 }
 
-static void do_vfork(void)
-{
-    pid_t child = vfork();
-    if (child == 0) {
-        setuid(getuid());
-        setresuid(getuid(), getuid(), getuid());
-        unshare(CLONE_FILES);
-        _exit(3);
-    }
-    printf("%d\n", exit_of(child));
-    SHOW(unshare(CLONE_NEWUSER));
-}
-
 /* --- files --- */
 
 /* Whoever else has the write end keeps the pipe open. */
@@ -278,6 +265,22 @@ static void do_filter_child(void)
         _exit(count_threads());
     }
     printf("%d\n", exit_of(child));
+}
+
+/* --- a child in its parent's memory --- */
+
+static void do_vfork(void)
+{
+    pid_t child = vfork();
+    if (child == 0) {
+        setuid(getuid());
+        setresuid(getuid(), getuid(), getuid());
+        unshare(CLONE_FILES);
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        _exit(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter_program, 0, 0) == 0 ? 3 : 4);
+    }
+    printf("%d\n", exit_of(child));
+    SHOW(unshare(CLONE_NEWUSER));
 }
 
 /* --- all at once --- */
