@@ -15,8 +15,9 @@ struct figures *trace_sites(const struct trace *trace)
     struct figures *sites = calloc((size_t)trace->node_count + 1, sizeof *sites);
     for (uint32_t i = 1; sites && i < trace->owner_count; i++) {
         struct figures figures = trace_figures(trace, i);
-        if (trace->owners[i].node)
-            figures_add(&sites[trace->owners[i].node], &figures);
+        uint32_t node = trace_heap_site(trace, i);
+        if (node)
+            figures_add(&sites[node], &figures);
     }
     return sites;
 }
@@ -28,7 +29,7 @@ struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count)
     uint32_t count = 0;
     for (uint32_t i = 1; i < trace->owner_count; i++) {
         struct figures figures = trace_figures(trace, i);
-        uint32_t node = trace->owners[i].node;
+        uint32_t node = trace_heap_site(trace, i);
         if (!node || figures_are_zero(&figures))
             continue;
         figures_add(&total, &figures);

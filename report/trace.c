@@ -282,6 +282,12 @@ const char *trace_special_name(uint64_t special)
     return special < SPECIAL_COUNT ? names[special] : "<unknown>";
 }
 
+uint32_t trace_heap_site(const struct trace *trace, uint32_t owner)
+{
+    const struct trace_owner *details = &trace->owners[owner];
+    return details->thread_domain >> OWNER_DOMAIN_SHIFT == DOMAIN_HEAP ? details->node : 0;
+}
+
 static int64_t difference(uint64_t from, uint64_t what)
 {
     return (int64_t)(from - what); /* hostile figures may wrap, but are never undefined */

@@ -86,6 +86,9 @@ void trace_close(struct trace *trace);
 uint32_t trace_node_module(const struct trace_node *node); /* or NODE_MODULE_SPECIAL */
 const char *trace_special_name(uint64_t special);
 
+/* The call site of which owner (1..owner_count-1) counts blocks of the heap; 0: it counts something
+ * else. Figures of different domains are never added up. */
+uint32_t trace_heap_site(const struct trace *trace, uint32_t owner);
 /* What the counters of owner (1..owner_count-1) say. */
 struct figures trace_figures(const struct trace *trace, uint32_t owner);
 void figures_add(struct figures *sum, const struct figures *figures);

@@ -274,6 +274,20 @@ static void test_filters(void)
     expect_filtered(NULL, "file:*:21", true, 1100, "every frame, exclusive");
 }
 
+static void test_domains(void)
+{
+    begin();
+    uint32_t main_20 = main_stack(MAIN_20);
+    allocate(main_20, 2, 100);
+    maker_counters(&maker, main_20, 1 | DOMAIN_POOL << OWNER_DOMAIN_SHIFT,
+                   &(struct trace_counters){5, 50, 0, 0, 0, 0, 0, 0});
+    if (!compute(by_line, false))
+        return;
+    tap_text(item_text(0), "/src/demo.c:20 200 2", "a pool's objects are not the heap's blocks");
+    tap_number((int64_t)trace_total(&got.trace, NULL).alloc_bytes, 200, "nor in the total");
+    finish();
+}
+
 static void test_threads(void)
 {
     begin();
@@ -299,6 +313,7 @@ int main(void)
     test_groups();
     test_cumulative();
     test_filters();
+    test_domains();
     test_threads();
     return tap_end();
 }
