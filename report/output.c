@@ -95,12 +95,14 @@ bool output_open(struct output *output, const char *path, enum compression compr
 static bool close_files(struct output *output)
 {
     bool is_ok = true;
-    if (output->file && output->file != output->sink)
-        is_ok = !ferror(output->file) & (fclose(output->file) == 0);
+    if (output->file && output->file != output->sink) {
+        is_ok = !ferror(output->file);
+        is_ok = fclose(output->file) == 0 && is_ok;
+    }
     if (output->sink)
         is_ok = is_ok && fflush(output->sink) == 0 && !ferror(output->sink);
     if (output->sink && output->sink != stdout)
-        is_ok = (fclose(output->sink) == 0) & is_ok;
+        is_ok = fclose(output->sink) == 0 && is_ok;
     output->file = output->sink = NULL;
     return is_ok;
 }
