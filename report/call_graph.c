@@ -2,7 +2,6 @@
 /* call_graph.c -- Who calls whom: the functions of a call tree and the calls between them. */
 #include "call_graph.h"
 
-#include "grouping.h"
 #include "numbering.h"
 
 #include <stdlib.h>
@@ -14,10 +13,11 @@ struct tracing {
     struct call_graph *graph;
     const struct call_tree *tree;
     enum call_counting counting;
-    struct grouping functions;
+    struct numbering functions;
     struct numbering calls; /* caller, callee, line */
     struct numbering lines; /* function, line */
     struct figures *totals; /* per node: of the stacks that go through it */
+    uint32_t *function_of;  /* per frame */
     uint32_t *child;        /* per node: its first one */
     uint32_t *sibling;      /* per node: the next one of its parent's */
     uint32_t *node_calls;   /* per node: the call by which it is entered */
@@ -27,10 +27,42 @@ struct tracing {
 
 static uint32_t function_of(const struct tracing *tracing, uint32_t node)
 {
-    return node ? tracing->functions.frame_groups[tracing->tree->nodes[node].frame] : NO_FUNCTION;
+    return node ? tracing->function_of[tracing->tree->nodes[node].frame] : NO_FUNCTION;
 }
 
 /* --- what there is --- */
+
+static uint64_t word(const void *pointer)
+{
+    return (uintptr_t)pointer;
+}
+
+/* As grouping by function does it, but perhaps each line by itself. Equal strings are equal
+ * pointers. */
+static uint32_t number_of(struct tracing *tracing, const struct frame *frame)
+{
+    uint64_t where = frame->file ? word(frame->file) : word(frame->module);
+    bool is_by_line = tracing->counting == CALLS_OF_LINES;
+    if (frame->is_special)
+        return numbering_of(&tracing->functions, word(frame->function), 0, 0);
+    if (!frame->function && !(is_by_line && frame->file))
+        return numbering_of(&tracing->functions, where, frame->offset, 1);
+    return numbering_of(&tracing->functions, where, word(frame->function),
+                        is_by_line ? (uint64_t)frame->line << 2 | 2 : 2);
+}
+
+static bool number_functions(struct tracing *tracing)
+{
+    const struct stacks *stacks = tracing->tree->stacks;
+    tracing->function_of = calloc((size_t)stacks->frame_count + 1, sizeof(uint32_t));
+    for (uint32_t i = 1; tracing->function_of && i < tracing->tree->node_count; i++) {
+        uint32_t frame = tracing->tree->nodes[i].frame;
+        tracing->function_of[frame] = number_of(tracing, &stacks->frames[frame]);
+        if (tracing->function_of[frame] == NUMBER_NONE)
+            return false;
+    }
+    return tracing->function_of;
+}
 
 static bool number_calls(struct tracing *tracing)
 {
@@ -51,15 +83,13 @@ static bool make_room(struct tracing *tracing)
 {
     const struct call_tree *tree = tracing->tree;
     struct call_graph *graph = tracing->graph;
-    graph->function_count = tracing->functions.groups.count;
+    graph->function_count = tracing->functions.count;
     graph->call_count = tracing->calls.count;
     graph->functions = calloc((size_t)graph->function_count + 1, sizeof *graph->functions);
     graph->calls = calloc((size_t)graph->call_count + 1, sizeof *graph->calls);
     graph->lines = calloc((size_t)tree->end_count + 1, sizeof *graph->lines);
     tracing->functions_on_way = calloc((size_t)graph->function_count + 1, sizeof(uint32_t));
     tracing->calls_on_way = calloc((size_t)graph->call_count + 1, sizeof(uint32_t));
-    for (uint32_t i = 0; graph->functions && i < graph->function_count; i++)
-        graph->functions[i].frame = NO_FRAME;
     return graph->functions && graph->calls && graph->lines && tracing->functions_on_way &&
            tracing->calls_on_way;
 }
@@ -100,6 +130,8 @@ static bool add_lines(struct tracing *tracing)
         line->frame = node->frame;
         figures_add(&line->self, &tree->ends[i].figures);
         figures_add(&graph->functions[function].self, &tree->ends[i].figures);
+        figures_add(&graph->calls[tracing->node_calls[tree->ends[i].node]].self,
+                    &tree->ends[i].figures);
     }
     graph->line_count = tracing->lines.count;
     return true;
@@ -120,7 +152,7 @@ static void enter(struct tracing *tracing, uint32_t node)
     call->frame = tracing->tree->nodes[parent].frame;
     if (is_first)
         figures_add(&details->total, &tracing->totals[node]);
-    if (tracing->counting == CALLS_BY_LINE ? is_first : is_first_call)
+    if (tracing->counting == CALLS_BY_FUNCTION ? is_first_call : is_first)
         figures_add(&call->figures, &tracing->totals[node]);
 }
 
@@ -190,21 +222,21 @@ static void sort(struct call_graph *graph)
 static bool begin(struct tracing *tracing)
 {
     size_t room = (size_t)tracing->tree->node_count + 1;
-    grouping_begin(&tracing->functions, tracing->tree->stacks, GROUP_BY_FUNCTION);
     tracing->totals = calloc(room, sizeof *tracing->totals);
     tracing->child = calloc(room, sizeof *tracing->child);
     tracing->sibling = calloc(room, sizeof *tracing->sibling);
     tracing->node_calls = calloc(room, sizeof *tracing->node_calls);
     return tracing->totals && tracing->child && tracing->sibling && tracing->node_calls &&
-           grouping_extend(&tracing->functions) && number_calls(tracing) && make_room(tracing);
+           number_functions(tracing) && number_calls(tracing) && make_room(tracing);
 }
 
 static void finish(struct tracing *tracing)
 {
-    grouping_finish(&tracing->functions);
+    numbering_finish(&tracing->functions);
     numbering_finish(&tracing->calls);
     numbering_finish(&tracing->lines);
     free(tracing->totals);
+    free(tracing->function_of);
     free(tracing->child);
     free(tracing->sibling);
     free(tracing->node_calls);

@@ -11,7 +11,7 @@
 #define NO_FUNCTION UINT32_MAX
 
 struct graph_function {
-    uint32_t frame;       /* one of it; NO_FRAME: on none of the stacks */
+    uint32_t frame;       /* one of it */
     struct figures self;  /* of the stacks that end in it */
     struct figures total; /* of the stacks that it is on */
 };
@@ -26,8 +26,9 @@ struct graph_line {
 struct graph_call {
     uint32_t caller; /* or NO_FUNCTION */
     uint32_t callee;
-    uint32_t frame; /* of the caller, NO_FRAME without one */
-    struct figures figures;
+    uint32_t frame;         /* of the caller, NO_FRAME without one */
+    struct figures figures; /* of the stacks that it is on */
+    struct figures self;    /* of those that end with it */
 };
 
 enum call_counting {
@@ -35,7 +36,9 @@ enum call_counting {
     CALLS_BY_FUNCTION,
     /* By the line of the caller too. A stack is counted where it first enters the callee, so that
      * the calls of a function, those from outside of all included, add up to its total. */
-    CALLS_BY_LINE
+    CALLS_BY_LINE,
+    /* The same, and every line of a function is one by itself. */
+    CALLS_OF_LINES
 };
 
 struct call_graph {

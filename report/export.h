@@ -76,12 +76,14 @@ extern const struct export_format export_callgrind;
 extern const struct export_format export_csv;
 extern const struct export_format export_dhat;
 extern const struct export_format export_dot;
+extern const struct export_format export_firefox;
 extern const struct export_format export_folded;
 extern const struct export_format export_heaptrack;
 extern const struct export_format export_json;
 extern const struct export_format export_massif;
 extern const struct export_format export_perf;
 extern const struct export_format export_pprof;
+extern const struct export_format export_pstats;
 extern const struct export_format export_speedscope;
 extern const struct export_format export_tracemalloc;
 

@@ -161,8 +161,6 @@ static bool write_functions(struct grind *grind)
     for (; is_ok && call < graph->call_count && graph->calls[call].caller == NO_FUNCTION; call++)
         is_ok = write_call(grind, &graph->calls[call]);
     for (uint32_t i = 0; is_ok && i < graph->function_count; i++) {
-        if (graph->functions[i].frame == NO_FRAME)
-            continue;
         is_ok = begin_function(grind, i);
         for (; line < graph->line_count && graph->lines[line].function == i; line++) {
             if (!has_cost(grind, &graph->lines[line].self))

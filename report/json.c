@@ -127,6 +127,12 @@ void json_bool(struct json *json, bool value)
     fputs(value ? "true" : "false", json->out);
 }
 
+void json_null(struct json *json)
+{
+    begin_value(json);
+    fputs("null", json->out);
+}
+
 void json_member_string(struct json *json, const char *name, const char *text)
 {
     json_name(json, name);

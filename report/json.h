@@ -34,6 +34,7 @@ void json_string(struct json *json, const char *text);
 void json_unsigned(struct json *json, uint64_t number);
 void json_signed(struct json *json, int64_t number);
 void json_bool(struct json *json, bool value);
+void json_null(struct json *json);
 
 void json_member_string(struct json *json, const char *name, const char *text);
 void json_member_unsigned(struct json *json, const char *name, uint64_t number);

@@ -7,8 +7,10 @@ figures for the same stacks, lines and functions. Where the client is installed,
 import collections
 import csv
 import gzip
+import io
 import json
 import pathlib
+import pstats
 import re
 import shutil
 import tracemalloc
@@ -17,7 +19,8 @@ from pprof_file import PprofFile
 from tap import Tap
 from traced import Build, Tracer, execute
 
-FORMATS = ["pprof", "folded", "speedscope", "callgrind", "massif", "dhat", "dot", "perf", "heaptrack", "json", "csv"]
+FORMATS = ["pprof", "folded", "speedscope", "callgrind", "massif", "dhat", "dot", "perf", "heaptrack", "firefox", "pstats", "json", "csv",
+           "tracemalloc"]
 
 # Field names of the report, by measure.
 MEASURES = {"live": "live_bytes", "peak": "peak_live_bytes", "total": "alloc_bytes", "count": "alloc_count",
@@ -571,6 +574,64 @@ class Exports:
         return tuple(sorted(re.sub(r" \([^()]*\)$", "", name) for name in names
                             if not re.search(r"\+0x[0-9a-f]+( \(\))?$|^0x|^<unresolved", name)))
 
+    # ---- Firefox Profiler ----
+
+    def firefox(self):
+        document = json.loads(self.export("firefox"))
+        self.equal([thread["name"] for thread in document["threads"]],
+                   ["live", "live at the peak", "allocated in total", "allocations", "temporary allocations"], "firefox: a thread per measure")
+        for measure, thread in zip(MEASURES, document["threads"]):
+            for name, table in thread.items():
+                if isinstance(table, dict) and {len(column) for column in table.values() if isinstance(column, list)} - {table["length"]}:
+                    self.equal(name, None, "firefox: all columns of a table are of its length")
+            strings, frames, functions, stacks = (thread[key] for key in ("stringArray", "frameTable", "funcTable", "stackTable"))
+
+            def frame(i):
+                function = frames["func"][i]
+                file = functions["fileName"][function]
+                return strings[functions["name"][function]], strings[file] if file is not None else "", frames["line"][i] or 0
+
+            whole = []
+            for i, prefix in zip(stacks["frame"], stacks["prefix"]):
+                whole.append((*(whole[prefix] if prefix is not None else ()), frame(i)))
+            got = collections.Counter()
+            for stack, weight in zip(thread["samples"]["stack"], thread["samples"]["weight"]):
+                got[whole[stack]] += weight
+            expected = collections.Counter(self.reference.values(measure))
+            self.equal(dict(got), dict(expected), f"firefox: stacks by {measure}")
+            libraries = {lib["path"] for lib in document["libs"]}
+            self.tap.ok(all(resource < len(libraries) for resource in functions["resource"]) and
+                        (not whole or escaped(self.reference.report["executable"]) in libraries), f"{self.name}: firefox: libraries", libraries)
+
+    # ---- pstats ----
+
+    def pstats(self):
+        stats = pstats.Stats(str(self.file("pstats")), stream=io.StringIO()) if self.reference.total("count") else None
+        if not stats:
+            return
+        self.equal((stats.total_calls, stats.total_tt), (self.reference.totals["alloc_count"], self.reference.totals["alloc_bytes"]),
+                   "pstats: totals")
+        def key_of(key):  # without a line it is the module that stands there
+            return key if key[1] else ("", 0, key[2])
+
+        own, inclusive = (self.reference.by_frame("total", self.pstats_key, is_cumulative) for is_cumulative in (False, True))
+        count = self.reference.by_frame("count", self.pstats_key)
+        self.equal({key_of(key): values[:4] for key, values in stats.stats.items()},
+                   {key: (count.get(key, 0), count.get(key, 0), own.get(key, 0), value) for key, value in inclusive.items()},
+                   "pstats: every line")
+        roots = collections.Counter()
+        for stack, value in self.reference.values("total").items():
+            roots[self.pstats_key(stack[0])] += value
+        self.equal({key: roots[key_of(key)] + sum(call[3] for call in values[4].values()) for key, values in stats.stats.items()},
+                   {key: values[3] for key, values in stats.stats.items()}, "pstats: what a line has comes from its callers")
+        stats.sort_stats("tottime").print_stats(5)
+        stats.print_callers(5)
+        self.tap.ok(f"{self.reference.totals['alloc_count']} function calls" in stats.stream.getvalue(), f"{self.name}: pstats: prints")
+
+    @staticmethod
+    def pstats_key(frame):
+        return frame[1], frame[2], frame[0]
+
     # ---- json, csv ----
 
     def report_formats(self):
@@ -591,7 +652,7 @@ class Exports:
 
     def everything(self):
         for check in (self.folded, self.flamegraph, self.pprof, self.go, self.speedscope, self.callgrind, self.callgrind_annotate,
-                      self.massif, self.ms_print, self.dhat, self.dot, self.perf, self.heaptrack, self.heaptrack_print,
+                      self.massif, self.ms_print, self.dhat, self.dot, self.perf, self.heaptrack, self.heaptrack_print, self.firefox, self.pstats,
                       self.report_formats):
             self.tap.run(lambda _, run=check: run(), name=f"{self.name}: {check.__name__}")
 
