@@ -32,6 +32,7 @@ extern const struct command command_report;
 extern const struct command command_diff;
 extern const struct command command_snapshot;
 extern const struct command command_check;
+extern const struct command command_who;
 extern const struct command command_list;
 extern const struct command command_export;
 extern const struct command command_top;

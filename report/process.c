@@ -278,3 +278,41 @@ char *process_find_trace(uint32_t pid, struct error *error)
         error_set(error, "the process writes no trace: it was not started under memtrace");
     return path;
 }
+
+/* --- memory --- */
+
+/* What Yama lets one process do to another: 0 as ever, 1 to its children only, 2 root only, 3
+ * nobody. */
+static int ptrace_scope(void)
+{
+    int scope = 0;
+    FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+    if (file) {
+        if (fscanf(file, "%d", &scope) != 1)
+            scope = 0;
+        fclose(file);
+    }
+    return scope;
+}
+
+int process_open_memory(uint32_t pid, struct error *error)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/proc/%" PRIu32 "/mem", pid);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    int reason = errno;
+    int scope = ptrace_scope();
+    bool is_forbidden = reason == EACCES || reason == EPERM;
+    if (is_forbidden && scope)
+        error_set(error,
+                  "its memory may not be read: kernel.yama.ptrace_scope is %d; as root it may",
+                  scope);
+    else if (is_forbidden)
+        error_set(error, "its memory may not be read: it is another user's, or protects itself");
+    else
+        error_set(error, "its memory cannot be read: %s",
+                  reason == ENOENT ? "no such process" : strerror(reason));
+    return -1;
+}

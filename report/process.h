@@ -28,4 +28,7 @@ void process_read_usage(uint32_t pid, struct process_usage *usage);
  */
 char *process_find_trace(uint32_t pid, struct error *error);
 
+/* A descriptor to read the memory of process pid by. -1 with a reason. */
+int process_open_memory(uint32_t pid, struct error *error);
+
 #endif

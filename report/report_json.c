@@ -116,7 +116,7 @@ static void write_frame(struct json *json, const struct frame *frame)
     json_member_unsigned(json, "offset", frame->offset);
 }
 
-static void write_traceback(struct json *json, const struct stacks *stacks, uint32_t node)
+void report_json_write_traceback(struct json *json, const struct stacks *stacks, uint32_t node)
 {
     uint32_t *frames = malloc(STACK_NODES_MAX * sizeof *frames);
     size_t count = frames ? stack_visible(stacks, node, frames, STACK_NODES_MAX) : 0;
@@ -161,7 +161,7 @@ void report_json_write_group(struct json *json, const struct stacks *stacks, enu
     if (is_address && !frame.is_special && group_by == GROUP_BY_LINE)
         json_member_unsigned(json, "offset", frame.offset);
     if (group_by == GROUP_BY_TRACEBACK)
-        write_traceback(json, stacks, node);
+        report_json_write_traceback(json, stacks, node);
 }
 
 static void write_statistic(struct json *json, const struct statistics *statistics,

@@ -17,4 +17,7 @@ void report_json_write_group(struct json *json, const struct stacks *stacks, enu
 /* The member that says where the names of modules come from. */
 void report_json_write_modules(struct json *json, const struct stacks *stacks);
 
+/* The member "traceback" of a call site. */
+void report_json_write_traceback(struct json *json, const struct stacks *stacks, uint32_t node);
+
 #endif
