@@ -85,6 +85,16 @@ static void get_traced_memory(int64_t *current_bytes, int64_t *peak_bytes)
     *peak_bytes = peak > current ? peak : current;
 }
 
+static bool clear_traces(void)
+{
+    const struct asker asker = ASKER();
+    if (!stop_world(&asker))
+        return false;
+    history_clear(asker.thread->index, heap_forget);
+    world_go_on();
+    return true;
+}
+
 static bool reset_peak(void)
 {
     const struct asker asker = ASKER();
@@ -152,6 +162,7 @@ __attribute__((visibility("default"))) const struct memtrace_interface *memtrace
         .mark = mark_point,
         .phase_begin = phase_begin,
         .phase_end = phase_end,
+        .clear_traces = clear_traces,
     };
     return &interface;
 }

@@ -14,6 +14,8 @@
 #include "options.h"
 #include "sampling.h"
 #include "sys.h"
+#include "text.h"
+#include "totals.h"
 #include "trace_file.h"
 
 #ifdef MEMTRACE_CHECK
@@ -56,6 +58,53 @@ void heap_reset_peak(void)
     header->peak_bytes = timed_peak = header->live_bytes;
     header->peak_time_ns = clock_monotonic_ns();
     __atomic_store_n(&header->peak_epoch, header->peak_epoch + 1, __ATOMIC_RELEASE);
+}
+
+static bool is_forgetting;
+
+static void forget_held_back(struct thread *thread, void *data)
+{
+    (void)data;
+    thread->unflushed_bytes = thread->nested_bytes = 0;
+    thread->last_block = NULL;
+}
+
+static void forget_totals(struct trace_thread *totals)
+{
+    totals->alloc_count = totals->alloc_bytes = 0;
+    totals->free_count = totals->freed_bytes = 0;
+    totals->temporary_count = 0;
+    memset(totals->calls, 0, sizeof totals->calls);
+}
+
+static void forget_figures(void)
+{
+    uint64_t mask = lock_enter(&trace_lock);
+    memset(trace.counters, 0, trace_count(SECTION_COUNTERS) * sizeof *trace.counters);
+    for (uint32_t i = 0; i < trace_count(SECTION_THREADS); i++)
+        forget_totals(&trace.threads[i]);
+    lock_leave(&trace_lock, mask);
+    trace.header->live_bytes = trace.header->peak_bytes = timed_peak = 0;
+    trace.header->peak_time_ns = clock_monotonic_ns();
+}
+
+void heap_forget(void)
+{
+    is_forgetting = sampling_has_gaps = true;
+    __atomic_fetch_add(&trace.header->clears, 1, __ATOMIC_SEQ_CST);
+    live_clear();
+    thread_visit(forget_held_back, NULL);
+    forget_figures();
+    totals_forget();
+    __atomic_fetch_add(&trace.header->clears, 1, __ATOMIC_SEQ_CST);
+    is_forgetting = false;
+}
+
+void heap_after_fork(void)
+{
+    if (is_forgetting)
+        live_clear();
+    is_forgetting = false;
 }
 
 /* Sole thread: everything is known, and the next new peak is exactly this far away. */

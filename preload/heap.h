@@ -18,6 +18,12 @@ void heap_begin(int64_t live_bytes);
 /* The peak is what is live now. With the world stopped. */
 void heap_reset_peak(void);
 
+/* As if nothing had been allocated so far. With the world stopped. */
+void heap_forget(void);
+
+/* In a forked child: finishes what a thread of its parent's had begun. */
+void heap_after_fork(void);
+
 /* A block was handed out to the call stack that begins with these registers. */
 void heap_allocated(struct thread *thread, const void *block, uint64_t size_bytes, uint64_t pc,
                     uint64_t sp, uint64_t fp);

@@ -601,3 +601,15 @@ void history_snapshot(uint32_t thread, const char *name, size_t name_bytes)
     tick(mark ? trace.marks[mark - 1].time_ns : clock_monotonic_ns(), mark);
     lock_leave(&history_lock, mask);
 }
+
+/* As counters wrap around, what they are set back to is a difference like any other. */
+void history_clear(uint32_t thread, void (*forget)(void))
+{
+    uint64_t mask = lock_enter(&history_lock);
+    if (trace.header->history_interval_ns)
+        tick(clock_monotonic_ns(), 0);
+    marks_add(MARK_CLEARED, thread, NULL, 0);
+    forget();
+    tick(clock_monotonic_ns(), 0);
+    lock_leave(&history_lock, mask);
+}

@@ -18,6 +18,10 @@ uint64_t history_due_ns(void);
 /* The regular tick. */
 void history_tick(uint64_t now_ns);
 
+/* Calls forget, which sets all counters to zero, with a mark and ticks just before and after it;
+ * the one before only if there are regular ticks. */
+void history_clear(uint32_t thread, void (*forget)(void));
+
 /* A mark, and a tick of that moment. By any thread; thread is as for marks_add. */
 void history_snapshot(uint32_t thread, const char *name, size_t name_bytes);
 

@@ -218,6 +218,7 @@ static void become_child(void)
     rules_after_fork();
     thread_after_fork();
     world_after_fork();
+    heap_after_fork();
     before.blocks = (struct trace_counters){0};
     memset(before.calls, 0, sizeof before.calls);
     thread_raise_generation();

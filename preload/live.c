@@ -12,7 +12,10 @@
 
 #include "arena.h"
 #include "sys.h"
+#include "text.h"
 #include "trace_format.h"
+
+#include <sys/mman.h>
 
 enum {
     LEAF_WORDS = 1 << (LIVE_LEAF_BITS - 4),
@@ -285,6 +288,34 @@ struct live_block live_remove(const void *pointer)
     if (unlikely(!word))
         return (struct live_block){0};
     return take(word, address);
+}
+
+/* Locked memory cannot be given back. */
+static void empty(void *words, size_t size_bytes)
+{
+    if (sys(__NR_madvise, words, size_bytes, MADV_DONTNEED) != 0)
+        memset(words, 0, size_bytes);
+}
+
+static void clear_middle(leaf_words **middle)
+{
+    for (uint64_t i = 0; i < 1 << LIVE_MIDDLE_BITS; i++) {
+        leaf_words *leaf = __atomic_load_n(&middle[i], __ATOMIC_ACQUIRE);
+        if (leaf)
+            empty(leaf, sizeof *leaf);
+    }
+    memset(middle + (1 << LIVE_MIDDLE_BITS), 0,
+           middle_bytes - (sizeof *middle << LIVE_MIDDLE_BITS));
+}
+
+void live_clear(void)
+{
+    for (uint64_t odd = 0; odd < 2; odd++)
+        for (uint64_t i = 0; i < 1 << LIVE_ROOT_BITS; i++) {
+            leaf_words **middle = __atomic_load_n(&roots[odd][i], __ATOMIC_ACQUIRE);
+            if (middle)
+                clear_middle(middle);
+        }
 }
 
 static void visit_leaf(leaf_words *leaf, uint64_t address,

@@ -48,6 +48,9 @@ bool live_may_hold(const void *address);
 void live_count_block(const void *address);
 void live_uncount_block(const void *address);
 
+/* Forgets all blocks. While no other thread allocates. */
+void live_clear(void);
+
 /* Calls visit for every live block. Meaningful while no other thread allocates. */
 void live_visit(void (*visit)(const void *address, struct live_block block, void *data),
                 void *data);

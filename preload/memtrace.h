@@ -40,6 +40,7 @@ struct memtrace_interface {
     void (*mark)(const char *name);
     void (*phase_begin)(const char *name);
     void (*phase_end)(const char *name);
+    bool (*clear_traces)(void);
 };
 
 static inline const struct memtrace_interface *memtrace_search(void)
@@ -109,10 +110,18 @@ static inline void memtrace_get_traced_memory(int64_t *current_bytes, int64_t *p
         recorder->get_traced_memory(current_bytes, peak_bytes);
 }
 
-/* What is live now is the peak; the peak so far is forgotten, in the trace too. False if nothing
- * was done: without a recorder; in a signal handler that has interrupted it; or because another
- * thread was in an allocation that did not come to its end for a second. All other threads are kept
- * from allocating for the moment it takes. */
+/* Forgets all that was allocated so far, in the trace too: reports show what has come since, and
+ * the frees of older blocks count for nothing. False if nothing was done: without a recorder; in a
+ * signal handler that has interrupted it; or because another thread was in an allocation that did
+ * not come to its end for a second. All other threads are kept from allocating for the moment it
+ * takes. */
+static inline bool memtrace_clear_traces(void)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    return MEMTRACE_HAS(recorder, clear_traces) && recorder->clear_traces();
+}
+
+/* What is live now is the peak; the peak so far is forgotten, in the trace too. False as above. */
 static inline bool memtrace_reset_peak(void)
 {
     const struct memtrace_interface *recorder = memtrace_find();

@@ -14,6 +14,11 @@ void totals_begin(void)
     inherited_bytes = sum;
 }
 
+void totals_forget(void)
+{
+    inherited_bytes = 0;
+}
+
 /* Under trace_lock no record is folded away. Frees are read first, so that each block's allocation
  * is counted when its free is. */
 int64_t totals_live_bytes(void)

@@ -173,7 +173,8 @@ struct trace_header {
     uint64_t anomalies[ANOMALY_MAX];
     uint64_t section_bytes[SECTION_MAX]; /* published size of each section */
     uint32_t extent_count;
-    uint32_t reserved;
+    uint32_t clears; /* twice the times that all was forgotten. Odd: it is just being done; counters
+                        and threads' figures are zero then, whatever they are seen to be */
     struct trace_extent extents[TRACE_EXTENTS_MAX];
 };
 
@@ -246,7 +247,7 @@ struct trace_counters {
 };
 
 /* Blocks that a forked child inherited: they add to live and to the bytes at peak, not to the
- * allocations. */
+ * allocations; until all is forgotten for the first time. */
 struct trace_inherited {
     int64_t live_count;
     int64_t live_bytes;
@@ -292,7 +293,7 @@ enum trace_mark_kind {
     MARK_PHASE_END,
     MARK_PAUSED, /* memtrace_stop() */
     MARK_RESUMED,
-    MARK_CLEARED,   /* memtrace_clear_traces() */
+    MARK_CLEARED,   /* memtrace_clear_traces(); with what was live just before */
     MARK_PEAK_RESET /* memtrace_reset_peak() */
 };
 
@@ -318,7 +319,8 @@ struct trace_mark {
  *     entry_count
  *     entries, ascending by counters id:
  *         id                     less the id before it (the first one: less 0)
- *         alloc_count, alloc_bytes, free_count, freed_bytes    that were added
+ *         alloc_count, alloc_bytes, free_count, freed_bytes    that were added, modulo 2^64:
+ *                                when all is forgotten, counters go back to zero
  * A forked child's history begins at its own start and, like its counters, at zero. */
 enum trace_history {
     HISTORY_NUMBERS_PER_ENTRY = 5,

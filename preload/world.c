@@ -113,10 +113,8 @@ void world_wait(void)
         sys(__NR_futex, &is_stopped, FUTEX_WAIT_PRIVATE, 1, 0);
 }
 
-bool world_after_fork(void)
+void world_after_fork(void)
 {
-    bool was_stopped = is_stopped;
     lock_reset(&world_lock);
     is_stopped = 0;
-    return was_stopped;
 }

@@ -20,7 +20,7 @@ void world_go_on(void);
 bool world_is_stopped(void);
 void world_wait(void);
 
-/* In a forked child. True if this happened in the middle of a stop. */
-bool world_after_fork(void);
+/* In a forked child. */
+void world_after_fork(void);
 
 #endif

@@ -122,6 +122,51 @@ void completeness_describe_end(const struct trace *trace, char *buffer, size_t b
         snprintf(buffer, buffer_bytes, "killed or crashed, last seen after %s", duration.text);
 }
 
+void completeness_describe_clear(const struct trace *trace, char *buffer, size_t buffer_bytes)
+{
+    const struct trace_mark *clear = trace_last_clear(trace);
+    buffer[0] = 0;
+    if (clear)
+        snprintf(buffer, buffer_bytes,
+                 "the program had everything forgotten at %s: figures are of what came since",
+                 text_duration(trace_mark_time_ns(trace, clear)).text);
+}
+
+static uint64_t end_of_figures_ns(const struct trace *trace)
+{
+    return trace->instant.kind == INSTANT_TICK ? trace->instant.time_ns : trace_duration_ns(trace);
+}
+
+uint64_t completeness_paused_ns(const struct trace *trace)
+{
+    const uint64_t end_ns = end_of_figures_ns(trace);
+    uint64_t since_ns = UINT64_MAX;
+    uint64_t total_ns = 0;
+    for (uint32_t i = 0; i < trace->mark_count; i++) {
+        const struct trace_mark *mark = &trace->marks[i];
+        uint64_t time_ns = trace_mark_time_ns(trace, mark);
+        if (time_ns > end_ns)
+            break;
+        if (mark->kind == MARK_PAUSED && since_ns == UINT64_MAX)
+            since_ns = time_ns;
+        if (mark->kind == MARK_RESUMED && since_ns != UINT64_MAX) {
+            total_ns += time_ns - since_ns;
+            since_ns = UINT64_MAX;
+        }
+    }
+    return total_ns + (since_ns < end_ns ? end_ns - since_ns : 0);
+}
+
+void completeness_describe_pauses(const struct trace *trace, char *buffer, size_t buffer_bytes)
+{
+    uint64_t paused_ns = completeness_paused_ns(trace);
+    buffer[0] = 0;
+    if (paused_ns)
+        snprintf(buffer, buffer_bytes,
+                 "the program had recording paused for %s: what was allocated then is not here",
+                 text_duration(paused_ns).text);
+}
+
 void completeness_describe_peak(const struct trace *trace, char *buffer, size_t buffer_bytes)
 {
     buffer[0] = 0;

@@ -22,6 +22,12 @@ void completeness_init(struct completeness *completeness, const struct trace *tr
 const char *completeness_state(const struct trace *trace);
 /* The same for people: "exited 0 after 0.21 s". */
 void completeness_describe_end(const struct trace *trace, char *buffer, size_t buffer_bytes);
+/* Since when figures are counted, if all that was before has been forgotten; else "". */
+void completeness_describe_clear(const struct trace *trace, char *buffer, size_t buffer_bytes);
+/* For how long nothing was recorded, because the program wanted so; else "". */
+void completeness_describe_pauses(const struct trace *trace, char *buffer, size_t buffer_bytes);
+/* How long that was. */
+uint64_t completeness_paused_ns(const struct trace *trace);
 /* How exact the figures at peak are; "" if they are exact. */
 void completeness_describe_peak(const struct trace *trace, char *buffer, size_t buffer_bytes);
 /* How much the figures of a running program belong together; "" if all are of one moment. */

@@ -24,13 +24,6 @@ const char *mark_kind(uint32_t kind)
     return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : "unknown";
 }
 
-static uint64_t mark_time_ns(const struct trace *trace, uint32_t mark)
-{
-    uint64_t time_ns = trace->marks[mark].time_ns;
-    uint64_t start_ns = trace->header.start_time_ns;
-    return time_ns > start_ns ? time_ns - start_ns : 0;
-}
-
 /* As it is to be typed after an @. */
 static void write_name(FILE *out, const char *name)
 {
@@ -49,7 +42,7 @@ static void write_name(FILE *out, const char *name)
 static void write_mark(FILE *out, const struct trace *trace, uint32_t mark)
 {
     const struct trace_mark *details = &trace->marks[mark];
-    fprintf(out, "  %12s  %-11s %9s  ", text_duration(mark_time_ns(trace, mark)).text,
+    fprintf(out, "  %12s  %-11s %9s  ", text_duration(trace_mark_time_ns(trace, details)).text,
             mark_kind(details->kind), text_size((double)details->live_bytes).text);
     write_name(out, trace->mark_names[mark]);
     fputc('\n', out);
@@ -113,7 +106,7 @@ void marks_write_json(struct json *json, const struct trace *trace)
         json_open_object(json);
         json_member_string(json, "name", trace->mark_names[i]);
         json_member_string(json, "kind", mark_kind(mark->kind));
-        json_member_unsigned(json, "time_ns", mark_time_ns(trace, i));
+        json_member_unsigned(json, "time_ns", trace_mark_time_ns(trace, mark));
         if (mark->thread)
             json_member_unsigned(json, "tid", trace->threads[mark->thread].tid);
         json_member_signed(json, "live_bytes", mark->live_bytes);

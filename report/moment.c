@@ -268,6 +268,8 @@ bool moment_rewind(const struct moment *moment, struct trace *trace, struct erro
             instant_counters(&instant, &history, counters);
             memcpy(trace->counters, counters, trace->owner_count * sizeof *counters);
             trace->instant = instant;
+            trace->inherited_count =
+                trace_last_clear(trace) ? 0 : sections_count(&trace->sections, SECTION_INHERITED);
             free(counters);
         }
     }

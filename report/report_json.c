@@ -252,6 +252,17 @@ static void write_suppressions(struct json *json, const struct suppressions *sup
     json_close_array(json);
 }
 
+/* Since when figures are counted, and how long nothing was; absent: since the start, and not. */
+static void write_gaps(struct json *json, const struct trace *trace)
+{
+    const struct trace_mark *clear = trace_last_clear(trace);
+    uint64_t paused_ns = completeness_paused_ns(trace);
+    if (clear)
+        json_member_unsigned(json, "cleared_time_ns", trace_mark_time_ns(trace, clear));
+    if (paused_ns)
+        json_member_unsigned(json, "paused_ns", paused_ns);
+}
+
 void report_json_write(FILE *out, const struct statistics *statistics, uint64_t limit)
 {
     const struct trace *trace = statistics->stacks->trace;
@@ -267,6 +278,7 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
     write_reading(&json, trace);
     json_member_unsigned(&json, "start_time_ns", trace->header.start_realtime_ns);
     write_moment(&json, trace);
+    write_gaps(&json, trace);
     if (trace->header.sample_bytes)
         json_member_unsigned(&json, "sample_bytes", trace->header.sample_bytes);
     write_totals(&json, trace);

@@ -286,7 +286,8 @@ static bool collect_counters(struct reader *reader)
         .inherited = sections->bytes[SECTION_INHERITED],
         .counters = sections->bytes[SECTION_COUNTERS],
         .threads = sections->bytes[SECTION_THREADS],
-        .inherited_count = sections_count(sections, SECTION_INHERITED),
+        .inherited_count =
+            sections->header.clears ? 0 : sections_count(sections, SECTION_INHERITED),
         .counters_count = counters_count < owner_count ? counters_count : owner_count,
         .thread_count = sections_count(sections, SECTION_THREADS),
         .node_count = sections_count(sections, SECTION_NODES),
@@ -303,12 +304,30 @@ static bool collect_counters(struct reader *reader)
 }
 
 /* Whether the file is still in the state in which we found it: the half of a section that is not
- * active may be written anew, which makes the interval longer. */
+ * active may be written anew, which makes the interval longer, and all figures may be forgotten. */
 static bool is_unchanged(const struct trace_header *a, const struct trace_header *b)
 {
     return a->state == b->state && a->history_active == b->history_active &&
            a->history_interval_ns == b->history_interval_ns &&
-           a->series_active == b->series_active && a->series_interval_ns == b->series_interval_ns;
+           a->series_active == b->series_active && a->series_interval_ns == b->series_interval_ns &&
+           a->clears == b->clears;
+}
+
+static void forget_thread(struct trace_thread *thread)
+{
+    thread->alloc_count = thread->alloc_bytes = 0;
+    thread->free_count = thread->freed_bytes = 0;
+    thread->temporary_count = 0;
+    memset(thread->calls, 0, sizeof thread->calls);
+}
+
+/* All was being forgotten at that moment, or when the program was killed. */
+static void forget_figures(struct sections *sections)
+{
+    struct trace_thread *threads = sections->bytes[SECTION_THREADS];
+    memset(sections->bytes[SECTION_COUNTERS], 0, sections->size_bytes[SECTION_COUNTERS]);
+    for (uint32_t i = 0; i < sections_count(sections, SECTION_THREADS); i++)
+        forget_thread(&threads[i]);
 }
 
 static void keep_peak(struct trace_header *header, const struct trace_header *collected)
@@ -358,6 +377,8 @@ static bool read_all(struct reader *reader)
     for (int tries = 0; !is_good && tries < READ_TRIES; tries++)
         if (!read_once(reader, &is_good))
             return false;
+    if (sections->header.clears % 2 && is_wanted(reader, SECTION_COUNTERS))
+        forget_figures(sections);
     if (!is_good) /* it never held still: the rest is worth having all the same */
         sections->size_bytes[SECTION_HISTORY] = sections->size_bytes[SECTION_SERIES] = 0;
     sections->file_bytes = reader->image.size_bytes;

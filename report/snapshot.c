@@ -86,6 +86,8 @@ static struct sections sections_of(const struct trace *trace)
     sections.moment.instant_time_ns = trace->instant.time_ns;
     if (!trace_knows_all(trace))
         sections.size_bytes[SECTION_HISTORY] = 0;
+    if (!trace_knows_all(trace) && !trace_last_clear(trace)) /* as of then there was none yet */
+        sections.header.clears = 0;
     return sections;
 }
 

@@ -134,21 +134,22 @@ void summary_write_top(FILE *out, struct statistics *lines, const struct style *
 void summary_write_reasons(FILE *out, const struct trace *trace, const char *indent,
                            const struct style *style)
 {
+    static void (*const notes[])(const struct trace *, char *, size_t) = {
+        completeness_describe_clear, completeness_describe_pauses, completeness_describe_peak,
+        completeness_describe_reading};
     struct completeness completeness;
-    char peak[REASON_BYTES];
-    char reading[REASON_BYTES];
     completeness_init(&completeness, trace);
-    completeness_describe_peak(trace, peak, sizeof peak);
-    completeness_describe_reading(trace, reading, sizeof reading);
     for (size_t i = 0; i < completeness.count; i++) {
         fprintf(out, "%s%sincomplete: ", indent, style->warning);
         text_write(out, completeness.reasons[i]);
         fprintf(out, "%s\n", style->plain);
     }
-    if (*peak)
-        fprintf(out, "%snote: %s\n", indent, peak);
-    if (*reading)
-        fprintf(out, "%snote: %s\n", indent, reading);
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+        char note[REASON_BYTES];
+        notes[i](trace, note, sizeof note);
+        if (*note)
+            fprintf(out, "%snote: %s\n", indent, note);
+    }
     if (trace->header.sample_bytes)
         fprintf(out,
                 "%snote: sampled, about one allocation in %s: figures are estimates, the total's "

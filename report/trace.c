@@ -153,7 +153,7 @@ static void name_sections(struct trace *trace)
     trace->history_bytes = sections->size_bytes[SECTION_HISTORY];
     trace->node_count = sections_count(sections, SECTION_NODES);
     trace->owner_count = sections_count(sections, SECTION_OWNERS);
-    trace->inherited_count = sections_count(sections, SECTION_INHERITED);
+    trace->inherited_count = trace->header.clears ? 0 : sections_count(sections, SECTION_INHERITED);
     trace->module_count = sections_count(sections, SECTION_MODULES);
     trace->thread_count = sections_count(sections, SECTION_THREADS);
     trace->mark_count = sections_count(sections, SECTION_MARKS);
@@ -370,4 +370,23 @@ uint64_t trace_duration_ns(const struct trace *trace)
 uint64_t trace_peak_time_ns(const struct trace *trace)
 {
     return since_start(trace, trace->header.peak_time_ns);
+}
+
+uint64_t trace_mark_time_ns(const struct trace *trace, const struct trace_mark *mark)
+{
+    return since_start(trace, mark->time_ns);
+}
+
+const struct trace_mark *trace_last_clear(const struct trace *trace)
+{
+    const struct instant *instant = &trace->instant;
+    bool is_tick = instant->kind == INSTANT_TICK;
+    const struct trace_mark *last = NULL;
+    for (uint32_t i = 0; instant->kind != INSTANT_START && i < trace->mark_count; i++) {
+        const struct trace_mark *mark = &trace->marks[i];
+        if (mark->kind == MARK_CLEARED &&
+            (!is_tick || trace_mark_time_ns(trace, mark) <= instant->time_ns))
+            last = mark;
+    }
+    return last;
 }

@@ -53,9 +53,9 @@ struct trace {
     struct trace_node *nodes;   /* [0] is the root of all stacks */
     struct trace_owner *owners; /* [0] is unused */
     struct trace_counters *counters;
-    struct trace_inherited *inherited;
-    struct trace_module *modules; /* [0] is "no module" */
-    char **module_paths;          /* parallel to modules */
+    struct trace_inherited *inherited; /* of moments before all was forgotten, if it was */
+    struct trace_module *modules;      /* [0] is "no module" */
+    char **module_paths;               /* parallel to modules */
     struct trace_thread *threads;
     struct trace_mark *marks;
     char **mark_names; /* parallel to marks */
@@ -98,9 +98,14 @@ bool figures_are_zero(const struct figures *figures);
 bool trace_knows_all(const struct trace *trace);
 bool trace_knows_totals(const struct trace *trace); /* what was allocated and freed until then */
 
+/* The last time that all was forgotten, up to the moment that the counters stand for: the figures
+ * are of what came after it. NULL if there was none. */
+const struct trace_mark *trace_last_clear(const struct trace *trace);
+
 /* How long the program ran; if it still did, up to the moment when its figures were read. */
 uint64_t trace_duration_ns(const struct trace *trace);
-/* When the peak was, from the start. */
+/* When the peak, or a mark, was, from the start. */
 uint64_t trace_peak_time_ns(const struct trace *trace);
+uint64_t trace_mark_time_ns(const struct trace *trace, const struct trace_mark *mark);
 
 #endif

@@ -92,6 +92,76 @@ class Api:
                   [(1000, 1000), (31000, 31000)], "peak_reset: marks")
         check_no_anomalies(tap, trace, "peak_reset")
 
+    # ---- forgetting ----
+
+    CLEARED = {"third": expect(10, 300, 6, 180, temporary_count=0)}
+    TOLD = ["first: live 1000000 peak 1000000", "clear 1", "cleared: live 0 peak 0", "second: live 7000 peak 10000",
+            "clear 1", "cleared: live 0 peak 0", "third: live 180 peak 300"]
+
+    def cleared(self, tap):
+        for name, environment in (("cleared", {}), ("cleared, no ticks", {"MEMTRACE_HISTORY_INTERVAL": "0"}),
+                                  ("cleared, no history", {"MEMTRACE_HISTORY_BYTES": "0"}),
+                                  ("cleared, no thread", {"MEMTRACE_THREAD": "0"}),
+                                  ("cleared, all sampled", {"MEMTRACE_SAMPLE_BYTES": "1"})):
+            result, output = self.run(tap, "cleared", environment=environment)
+            trace, lines = result.trace, self.lines(result.trace)
+            tap.equal(output, self.TOLD, f"{name}: what the program is told")
+            expected = {tag: dict(figures) for tag, figures in self.CLEARED.items()}
+            if "sampled" in name:
+                del expected["third"]["temporary_count"]
+            check_lines(tap, lines, "cleared.c", expected, name)
+            check_no_others(tap, lines, "cleared.c", expected, name)
+            check_no_anomalies(tap, trace, name)
+            check_agreement(tap, trace, lines.report, name)
+            tap.equal((trace.calls["malloc"], trace.calls["realloc"]), (10, 0), f"{name}: calls since then")
+            tap.equal((lines.totals["peak_bytes"], trace.header["live_bytes"] <= 300), (300, True), f"{name}: the peak since then")
+            clears = self.marks(trace, "CLEARED")
+            tap.equal([mark["live_bytes"] for mark in clears], [1000000, 7000], f"{name}: marks with what was forgotten")
+            tap.equal(lines.report.get("cleared_time_ns"), clears[-1]["time_ns"] - trace.header["start_time_ns"],
+                      f"{name}: the report says since when")
+            if "no history" not in name:
+                self.check_eras(tap, trace, name)
+
+    def check_eras(self, tap, trace, name):
+        """Moments before all was forgotten are what they were."""
+        first, second, third = (self.lines(f"{trace.path}@{moment}") for moment in ("first", "second", "third"))
+        check_lines(tap, first, "cleared.c", {"first": expect(10, 1000000, 10, 1000000)}, f"{name}: @first")
+        check_lines(tap, second, "cleared.c", {"first": expect(0, 0), "second": expect(10, 2000, 10, 2000),
+                                               "regrown": expect(1, 5000, 1, 5000), "temporary": expect(1, 3000)},
+                    f"{name}: @second")
+        check_lines(tap, third, "cleared.c", {"second": expect(0, 0), "third": expect(10, 300, 6, 180)}, f"{name}: @third")
+        tap.equal([lines.report.get("cleared_time_ns") is not None for lines in (first, second, third)],
+                  [False, True, True], f"{name}: moments say since when")
+
+    def cleared_fork(self, tap):
+        result, output = self.run(tap, "cleared", "fork")
+        tap.equal(output, [*self.TOLD, "inherited: live 3439 peak 3439", "clear 1", "cleared: live 0 peak 0",
+                           "child: live 7 peak 7"], "cleared fork: what the program is told")
+        child = next(trace for trace in result.traces if trace.header["flags"] & self.number["TRACE_FORKED"])
+        lines = self.lines(child)
+        check_lines(tap, lines, "cleared.c", {"child": expect(1, 7, 1, 7), "handed_down": expect(0, 0),
+                                              "third": expect(0, 0), "first": expect(0, 0)}, "cleared fork: the child")
+        check_no_others(tap, lines, "cleared.c", {"child": {}}, "cleared fork: the child")
+        check_agreement(tap, child, lines.report, "cleared fork: the child")
+        check_no_anomalies(tap, child, "cleared fork: the child")
+        inherited = self.lines(f"{child.path}@inherited")
+        check_lines(tap, inherited, "cleared.c", {
+            "handed_down": expect(0, 0, 299, 3289), "third": expect(0, 0, 5, 150), "first": expect(0, 0)},
+            "cleared fork: before the child had it forgotten")
+
+    def killed_while_clearing(self, tap):
+        """A trace that was left in the middle: all is forgotten."""
+        trace = self.run(tap, "cleared")[0].trace
+        data = bytearray(trace.data)
+        offset = next(at for name, _, _, at in trace.layout.structs["trace_header"][0] if name == "clears")
+        data[offset] |= 1
+        path = self.tracer.new_directory() / "left.memtrace"
+        path.write_bytes(data)
+        report = self.tracer.report(path)
+        tap.equal({report["totals"][key] for key in ("alloc_count", "free_count", "live_bytes", "peak_bytes")}, {0},
+                  "killed while clearing: nothing is left")
+        tap.equal((report["totals"]["calls"]["malloc"], report["statistics"]), (0, []), "killed while clearing: no calls either")
+
     # ---- names ----
 
     def phases(self, tap):
@@ -144,7 +214,7 @@ class Api:
                f"{peak} {trace.header['peak_bytes']} {trace.header['peak_slack_bytes']}")
 
     def exact_moments(self, tap):
-        for what in ("s", "r", "rsp", "se"):
+        for what in ("s", "r", "rsp", "c", "cs", "crsp", "ce"):
             name = f"exact_moments {what}"
             result, output = self.run(tap, "exact_moments", what)
             trace, lines = result.trace, self.lines(result.trace)
@@ -159,6 +229,38 @@ class Api:
                 check_lines(tap, lines, "exact_moments.c", {"slot": {"live_count": 0, "live_bytes": 0},
                                                             "regrown": {"live_count": 0, "live_bytes": 0}}, name)
 
+    def forked_moments(self, tap):
+        """Children that are made in the middle of all that."""
+        for what in ("cf", "crspf"):
+            result, output = self.run(tap, "exact_moments", what)
+            tap.equal(output, ["0 failures"], f"exact_moments {what}: all was done")
+            children = [trace for trace in result.traces if trace.header["flags"] & self.number["TRACE_FORKED"]]
+            tap.ok(len(children) >= 20, f"exact_moments {what}: children", len(children))
+            for index, child in enumerate(children):
+                self.check_whole(tap, child, f"exact_moments {what}, child {index}", self.lines(child))
+            tap.equal({self.lines(child).at("exact_moments.c", "child").get("live_bytes") for child in children}, {300 * 17},
+                      f"exact_moments {what}: children record again what they allocate")
+
+    # ---- where it is hard ----
+
+    def stuck(self, tap):
+        """A thread that does not come out of malloc is waited for, but not for ever."""
+        result, output = self.run(tap, "stuck")
+        tap.equal(output, ["alone: reset 1 clear 1 snapshot 1", "stuck: reset 0 clear 0 snapshot 1",
+                           "free: reset 1 clear 1 snapshot 1", "ended: reset 1 clear 1 snapshot 1"],
+                  "stuck: refused, or done")
+        check_no_anomalies(tap, result.trace, "stuck")
+
+    def handler_asks(self, tap):
+        result, output = self.run(tap, "handler_asks")
+        trace, lines = result.trace, self.lines(result.trace)
+        tap.equal(output, ["errno changed 0 times"], "handler_asks: errno is kept")
+        check_agreement(tap, trace, lines.report, "handler_asks")
+        check_no_anomalies(tap, trace, "handler_asks", allowed=("reentrant",))
+        tap.equal([site for site in trace.sites().values() if site["live_bytes"] < 0], [],
+                  "handler_asks: no site has less than nothing")
+        tap.ok(len(trace.marks) > 500, "handler_asks: marks", len(trace.marks))
+
     # ---- without the recorder ----
 
     def alone(self, tap):
@@ -169,7 +271,7 @@ class Api:
             tap.equal((result.status, result.stderr.decode().splitlines()), (0, output), f"{program}: without the recorder")
 
 
-ALL = "paused paused_fork paused_sampled peak_reset phases exact_moments alone".split()
+ALL = "paused paused_fork paused_sampled peak_reset cleared cleared_fork killed_while_clearing phases exact_moments forked_moments stuck handler_asks alone".split()
 
 
 def main():

@@ -262,7 +262,9 @@ class TraceFile:
         for index, (owner, counters) in enumerate(zip(self.owners, self.counters)):
             if not index:
                 continue
-            inherited = self.inherited[index] if index < len(self.inherited) else {"live_count": 0, "live_bytes": 0}
+            inherited = {"live_count": 0, "live_bytes": 0}
+            if index < len(self.inherited) and not self.header["clears"]:
+                inherited = self.inherited[index]
             site = sites.setdefault(owner["node"], dict.fromkeys(
                 ("alloc_count", "alloc_bytes", "free_count", "freed_bytes", "temporary_count", "live_count",
                  "live_bytes", "peak_bytes", "peak_count"), 0))

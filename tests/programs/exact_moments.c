@@ -9,13 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum {
     WORKERS = 8,
     SLOTS = 4096,
     DEPTHS = 6,
-    MOMENTS = 150,
-    SHORT_LIVED = 20 /* moments between two threads that end */
+    MOMENTS = 150,    /* or as many as the second argument says */
+    SHORT_LIVED = 20, /* moments between two threads that end */
+    CHILDREN = 20,
+    CHILD_BLOCKS = 300
 };
 
 static _Atomic(void *) slots[SLOTS];
@@ -78,6 +82,28 @@ static void end_a_thread(uintptr_t seed)
     pthread_join(thread, NULL);
 }
 
+/* The child has only itself to ask. */
+static void be_a_child(void)
+{
+    memtrace_start();
+    for (int i = 0; i < CHILD_BLOCKS; i++)
+        slots[i] = malloc(17); /* @child */
+    _exit(0);
+}
+
+static void *make_children(void *argument)
+{
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            be_a_child();
+        int status = 1;
+        if (child < 0 || waitpid(child, &status, 0) != child || status)
+            failures++;
+    }
+    return argument;
+}
+
 static void free_all(void)
 {
     for (int i = 0; i < SLOTS; i++)
@@ -91,6 +117,8 @@ static bool ask(const char *what)
         is_ok &= memtrace_take_snapshot("moment");
     if (strchr(what, 'r'))
         is_ok &= memtrace_reset_peak();
+    if (strchr(what, 'c'))
+        is_ok &= memtrace_clear_traces();
     if (strchr(what, 'p')) {
         memtrace_stop();
         is_ok &= memtrace_start();
@@ -102,15 +130,22 @@ int main(int argc, char **argv)
 {
     pthread_t workers[WORKERS];
     const char *what = argc > 1 ? argv[1] : "s";
+    uintptr_t moments = argc > 2 ? strtoul(argv[2], NULL, 10) : MOMENTS;
+    bool has_children = strchr(what, 'f');
+    pthread_t forker;
 
     for (uintptr_t i = 0; i < WORKERS; i++)
         pthread_create(&workers[i], NULL, churn, (void *)(i + 1));
-    for (uintptr_t i = 0; i < MOMENTS; i++) {
+    if (has_children)
+        pthread_create(&forker, NULL, make_children, NULL);
+    for (uintptr_t i = 0; i < moments; i++) {
         if (!ask(what))
             failures++;
         if (i % SHORT_LIVED == 0)
             end_a_thread(100 + i);
     }
+    if (has_children)
+        pthread_join(forker, NULL);
     atomic_store(&is_over, true);
     for (int i = 0; i < WORKERS; i++)
         pthread_join(workers[i], NULL);

@@ -157,6 +157,20 @@ static void test_with_room_after_every_head(void)
     tap_ok(is_right, "small blocks come back where each has two granules");
 }
 
+static void test_clear(void)
+{
+    struct sum sum = {0};
+    bool is_failed;
+    live_insert((void *)0x700000000008u, 8, 1, &is_failed);
+    live_insert((void *)0x700000000010u, 1000, 2, &is_failed);
+    live_clear();
+    live_visit(add, &sum);
+    tap_number((int64_t)sum.count, 0, "nothing is left when all is forgotten");
+    tap_number(live_remove((void *)0x700000000010u).counters, 0, "not even what was just put in");
+    live_insert((void *)0x700000000010u, 10, 3, &is_failed);
+    tap_number(live_remove((void *)0x700000000010u).counters, 3, "and there is room again");
+}
+
 int main(void)
 {
     test_random();
@@ -165,5 +179,6 @@ int main(void)
     test_neighbours();
     test_refusals();
     test_with_room_after_every_head();
+    test_clear();
     return tap_end();
 }

@@ -21,7 +21,8 @@ enum {
     SITES = 2000, /* counters 1 to SITES */
     HOUR_S = 3600,
     DAY_S = 24 * HOUR_S,
-    MARKS_MAX = 4096
+    MARKS_MAX = 4096,
+    CLEARS_MAX = 64
 };
 
 /* --- what the history is built on --- */
@@ -135,11 +136,36 @@ static struct state model(uint32_t site, uint64_t time_s)
     return state;
 }
 
+/* All was forgotten at these times. */
+static uint64_t clears[CLEARS_MAX];
+static size_t clear_count;
+
+static uint64_t last_clear(uint64_t time_s, bool counts_itself)
+{
+    uint64_t last_s = 0;
+    for (size_t i = 0; i < clear_count; i++)
+        if (clears[i] < time_s || (counts_itself && clears[i] == time_s))
+            last_s = clears[i];
+    return last_s;
+}
+
+static struct state model_since(uint32_t site, uint64_t time_s, uint64_t since_s)
+{
+    struct state state = model(site, time_s), before = {0};
+    if (since_s)
+        before = model(site, since_s);
+    state.alloc_count -= before.alloc_count;
+    state.alloc_bytes -= before.alloc_bytes;
+    state.free_count -= before.free_count;
+    state.freed_bytes -= before.freed_bytes;
+    return state;
+}
+
 static void set_counters(uint64_t time_s)
 {
     simulated_ns = START_NS + time_s * SECOND_NS;
     for (uint32_t site = 1; site <= SITES; site++) {
-        struct state state = model(site, time_s);
+        struct state state = model_since(site, time_s, last_clear(time_s, true));
         trace.counters[site].alloc_count = state.alloc_count;
         trace.counters[site].alloc_bytes = state.alloc_bytes;
         trace.counters[site].free_count = state.free_count;
@@ -175,14 +201,21 @@ struct history {
     uint64_t last_s, longest_gap_s;
 };
 
-static bool is_as_in_model(const struct state *sums, uint64_t time_s)
+static bool is_as_since(const struct state *sums, uint64_t time_s, uint64_t since_s)
 {
     for (uint32_t site = 1; site <= SITES; site++) {
-        struct state state = model(site, time_s);
+        struct state state = model_since(site, time_s, since_s);
         if (memcmp(&state, &sums[site], sizeof state) != 0)
             return false;
     }
     return true;
+}
+
+/* At the very second at which all was forgotten there is a tick before and one after it. */
+static bool is_as_in_model(const struct state *sums, uint64_t time_s)
+{
+    return is_as_since(sums, time_s, last_clear(time_s, true)) ||
+           is_as_since(sums, time_s, last_clear(time_s, false));
 }
 
 static void read_entries(struct state *sums, uint64_t count, struct history *history)
@@ -323,6 +356,47 @@ static void test_nothing_changes(void)
     check("after a long pause");
 }
 
+static void forget(void)
+{
+    memset(trace.counters, 0, (SITES + 1) * sizeof *trace.counters);
+}
+
+static void clear(uint64_t time_s)
+{
+    run_until(time_s);
+    set_counters(time_s);
+    history_clear(0, forget);
+    clears[clear_count++] = time_s;
+}
+
+static void test_clears(void)
+{
+    begin(HISTORY_DEFAULT_BYTES, SITES);
+    clear(50);
+    run_until(100);
+    tap_number((int64_t)check("all forgotten once").tick_count, 101, "one more tick than seconds");
+    clear_count = 0;
+
+    begin(1 << 20, SITES);
+    for (uint64_t i = 1; i < 20; i++)
+        clear(100 + i * i * 40);
+    run_until(DAY_S);
+    check("all forgotten again and again");
+    tap_number((int64_t)trace.header->anomalies[ANOMALY_HISTORY_LOST], 0, "no tick was lost");
+    clear_count = 0;
+
+    begin(1 << 20, SITES);
+    granted_bytes = 300000;
+    run_until(30);
+    granted_bytes = trace.header->section_bytes[SECTION_HISTORY];
+    for (uint64_t time_s = 40; time_s < 400; time_s += 40)
+        clear(time_s);
+    granted_bytes = 1 << 20;
+    run_until(DAY_S);
+    check("ticks of that were lost");
+    clear_count = 0;
+}
+
 static void test_no_room(void)
 {
     begin(8192, SITES);
@@ -404,6 +478,7 @@ int main(void)
     test_marks();
     test_no_thread();
     test_nothing_changes();
+    test_clears();
     test_no_room();
     test_large_numbers();
     test_cost();
