@@ -341,14 +341,15 @@ static void finish(struct diff *diff)
 
 /* --- text --- */
 
+/* As a shell takes it. */
 static void print_operand(const char *operand)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_-./@:+,%=";
-    bool is_plain = operand[strspn(operand, plain)] == 0;
-    fputs(is_plain ? " " : " '", stdout);
+    const char *quote = !operand[strspn(operand, plain)] ? "" : strchr(operand, '\'') ? "\"" : "'";
+    printf(" %s", quote);
     text_write(stdout, operand);
-    fputs(is_plain ? "" : "'", stdout);
+    fputs(quote, stdout);
 }
 
 static void print_next(const struct diff *diff)
@@ -488,5 +489,6 @@ const struct command command_diff = {
     .summary = "What has changed between two traces or moments. With one: since its start.",
     .options = rows,
     .option_count = sizeof rows / sizeof *rows,
+    .print_more = command_print_moments,
     .run = run,
 };

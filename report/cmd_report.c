@@ -252,7 +252,7 @@ static void print_title(const struct report *report, const struct style *style)
         printf("  note: recorded on another architecture (ELF machine %" PRIu32 ")\n",
                trace->header.machine);
     if (!trace_knows_all(trace)) {
-        char when[256];
+        char when[512];
         instant_describe(trace, when, sizeof when);
         printf("  %s", style->strong);
         text_write(stdout, when);
@@ -580,5 +580,6 @@ const struct command command_report = {
         "Who allocated how much, at the end or at a MOMENT. Without a TRACE: the newest one.",
     .options = rows,
     .option_count = sizeof rows / sizeof *rows,
+    .print_more = command_print_moments,
     .run = run,
 };

@@ -45,6 +45,14 @@ void command_print_help(FILE *out, const struct command *command)
         command->print_more(out);
 }
 
+void command_print_moments(FILE *out)
+{
+    fputs("\nA MOMENT is 10m, 1h30m or 90s after the start, -10m before the end or now,\n"
+          "start, end, peak, or the NAME of a snapshot, mark or phase; 'NAME' if it reads\n"
+          "like one of these.\n",
+          out);
+}
+
 int command_flush(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -42,6 +42,8 @@ int command_complain(const char *subject, const struct error *error);
 /* "memtrace: …" on stderr; returns STATUS_USAGE. */
 int command_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void command_print_help(FILE *out, const struct command *command);
+/* What may stand after an @: for print_more. */
+void command_print_moments(FILE *out);
 /* Whether everything written to stdout arrived; complains if not. Returns status or 1. */
 int command_flush(int status);
 

@@ -50,7 +50,7 @@ static void write_title(FILE *out, const char *word, const char *path, const str
 static void write_side(FILE *out, const struct comparison *comparison,
                        const struct diff_about *about, uint32_t side)
 {
-    char when[256] = "at its peak";
+    char when[512] = "at its peak";
     struct amount total = comparison->totals[side];
     if (comparison->query.measure != MEASURE_PEAK)
         instant_describe(about->traces[side], when, sizeof when);

@@ -144,11 +144,12 @@ static uint32_t find_named(const struct trace *trace, const char *name)
 static struct instant instant_at_tick(const struct history *history, uint32_t tick_count)
 {
     if (!tick_count)
-        return (struct instant){.kind = INSTANT_START, .mark = NO_MARK};
+        return (struct instant){.kind = INSTANT_START, .mark = NO_MARK, .next_mark = NO_MARK};
     const struct history_tick *tick = &history->ticks[tick_count - 1];
     return (struct instant){.kind = INSTANT_TICK,
                             .tick_count = tick_count,
                             .mark = tick->mark,
+                            .next_mark = NO_MARK,
                             .time_ns = tick->time_ns};
 }
 
@@ -191,7 +192,10 @@ static bool find_name(const struct history *history, const char *name, struct in
     }
     uint64_t time_ns = trace->marks[mark].time_ns;
     uint64_t start_ns = trace->header.start_time_ns;
-    return find_time(history, time_ns > start_ns ? time_ns - start_ns : 0, 0, instant, error);
+    if (!find_time(history, time_ns > start_ns ? time_ns - start_ns : 0, 0, instant, error))
+        return false;
+    instant->next_mark = mark;
+    return true;
 }
 
 bool moment_find(const struct moment *moment, const struct history *history,
@@ -277,25 +281,36 @@ bool moment_rewind(const struct moment *moment, struct trace *trace, struct erro
     return is_ok;
 }
 
+/* Between a mark without a tick of its own and the tick that stands for it something may have
+ * happened. */
+static void describe_next_mark(const struct trace *trace, char *buffer, size_t buffer_bytes)
+{
+    uint32_t mark = trace->instant.next_mark;
+    if (mark >= trace->mark_count)
+        return;
+    uint64_t time_ns = trace->marks[mark].time_ns;
+    uint64_t start_ns = trace->header.start_time_ns;
+    snprintf(buffer, buffer_bytes, ", the last that is known before '%.100s' at %s",
+             trace->mark_names[mark],
+             text_duration(time_ns > start_ns ? time_ns - start_ns : 0).text);
+}
+
 void instant_describe(const struct trace *trace, char *buffer, size_t buffer_bytes)
 {
     const struct instant *instant = &trace->instant;
     struct number_text time = text_duration(instant->time_ns);
-    switch (instant->kind) {
-    case INSTANT_START:
-        snprintf(buffer, buffer_bytes, "as of the start");
-        break;
-    case INSTANT_PEAK:
+    char before[256] = "";
+    if (instant->kind == INSTANT_START || instant->kind == INSTANT_TICK)
+        describe_next_mark(trace, before, sizeof before);
+    if (instant->kind == INSTANT_START)
+        snprintf(buffer, buffer_bytes, "as of the start%s", before);
+    else if (instant->kind == INSTANT_PEAK)
         snprintf(buffer, buffer_bytes, "as of the peak, %s after the start", time.text);
-        break;
-    case INSTANT_TICK:
-        if (instant->mark == NO_MARK)
-            snprintf(buffer, buffer_bytes, "as of %s after the start", time.text);
-        else
-            snprintf(buffer, buffer_bytes, "as of snapshot '%.100s', %s after the start",
-                     trace->mark_names[instant->mark], time.text);
-        break;
-    default:
+    else if (instant->kind == INSTANT_END)
         snprintf(buffer, buffer_bytes, "as of %s", trace->is_running ? "now" : "the end");
-    }
+    else if (instant->mark == NO_MARK)
+        snprintf(buffer, buffer_bytes, "as of %s after the start%s", time.text, before);
+    else
+        snprintf(buffer, buffer_bytes, "as of snapshot '%.100s', %s after the start%s",
+                 trace->mark_names[instant->mark], time.text, before);
 }

@@ -40,6 +40,7 @@ struct instant {
     enum instant_kind kind;
     uint32_t tick_count; /* of INSTANT_TICK: so many ticks are behind it */
     uint32_t mark;       /* of INSTANT_TICK: the snapshot that it is, or UINT32_MAX */
+    uint32_t next_mark;  /* before the end: the later mark it has to stand for, or UINT32_MAX */
     uint64_t time_ns;    /* since the start */
 };
 

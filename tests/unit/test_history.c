@@ -188,10 +188,17 @@ static void test_moments(void)
     expect_moment("'10m'", 700, 100, "as of snapshot '10m', 40.00 s after the start");
     expect_moment("\"10m\"", 700, 100, "as of snapshot '10m', 40.00 s after the start");
     expect_moment("10m", 1200, 800, "as of the end");
-    expect_moment("load", 700, 100, "as of snapshot '10m', 40.00 s after the start");
-    expect_moment("load:begin", 0, 0, "as of the start");
-    expect_moment("load:end", 700, 100, "as of snapshot '10m', 40.00 s after the start");
-    expect_moment("serve", 1000, 500, "as of 1 min 20 s after the start");
+    expect_moment("load", 700, 100,
+                  "as of snapshot '10m', 40.00 s after the start, the last that is known before "
+                  "'load' at 45.00 s");
+    expect_moment("load:begin", 0, 0,
+                  "as of the start, the last that is known before 'load' at 5.00 s");
+    expect_moment("load:end", 700, 100,
+                  "as of snapshot '10m', 40.00 s after the start, the last that is known before "
+                  "'load' at 45.00 s");
+    expect_moment("serve", 1000, 500,
+                  "as of 1 min 20 s after the start, the last that is known before 'serve' at "
+                  "1 min 25 s");
 }
 
 static void test_inherited(void)
