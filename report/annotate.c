@@ -98,7 +98,7 @@ static bool add_sites(struct annotation *annotation, const struct stacks *stacks
         struct figures figures = trace_figures(trace, i);
         if (!node || figures_are_zero(&figures) || !filters_keep(filters, stacks, node))
             continue;
-        uint32_t number = numbers[stacks->charges[node].frame];
+        uint32_t number = numbers[stack_charge(stacks, node).frame];
         if (is_cumulative)
             add_cumulative(annotation, stacks, numbers, stamps, i, &figures);
         else if (number != NO_FRAME)

@@ -4,7 +4,7 @@
 
 #include "grouping.h"
 #include "numbering.h"
-#include "statistics.h"
+#include "sites.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,13 +55,9 @@ static uint32_t add_node(struct planting *planting, uint32_t parent, uint32_t fr
     return number;
 }
 
-/* Runtime frames outside of everything are not shown. */
 static uint32_t extend(struct planting *planting, uint32_t outer, uint32_t frame)
 {
-    const struct stacks *stacks = planting->tree->stacks;
-    const struct frame *details = &stacks->frames[frame];
-    bool is_hidden = details->is_start || (!outer && details->is_runtime && !details->is_special);
-    if (is_hidden && !stacks->is_system)
+    if (stack_ends_before(planting->tree->stacks, frame, !outer))
         return 0;
     return add_node(planting, outer, frame);
 }
@@ -69,17 +65,17 @@ static uint32_t extend(struct planting *planting, uint32_t outer, uint32_t frame
 static bool plant(struct planting *planting, uint32_t node)
 {
     const struct stacks *stacks = planting->tree->stacks;
-    const struct place *place = &stacks->places[stacks->node_places[node]];
-    const struct charge *charge = &stacks->charges[node];
+    const struct place *place = stack_place(stacks, node);
+    const struct charge charge = stack_charge(stacks, node);
     uint32_t number = planting->outer[stacks->trace->nodes[node].parent];
     for (uint32_t i = place->first + place->count; i-- > place->first;) {
         number = extend(planting, number, i);
-        if (charge->node == node && charge->frame == i)
+        if (charge.node == node && charge.frame == i)
             planting->charged[node] = number ? number : add_node(planting, 0, i);
     }
     planting->outer[node] = number;
-    if (charge->node != node)
-        planting->charged[node] = planting->charged[charge->node];
+    if (charge.node != node)
+        planting->charged[node] = planting->charged[charge.node];
     return number != NUMBER_NONE && planting->charged[node] != NUMBER_NONE;
 }
 
@@ -136,39 +132,39 @@ static int compare_ends(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static uint32_t count_sites(const struct trace *trace, const struct figures *sites)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 1; i < trace->node_count; i++)
-        count += !figures_are_zero(&sites[i]);
-    return count;
-}
-
-static bool add_sites(struct planting *planting, const struct filters *filters)
+static bool add_all_sites(struct planting *planting, const struct sites *sites,
+                          const struct filters *filters)
 {
     struct call_tree *tree = planting->tree;
-    const struct trace *trace = tree->stacks->trace;
-    struct figures *sites = trace_sites(trace);
-    uint32_t *end_of = malloc((size_t)tree->node_count * sizeof *end_of);
-    tree->site_ends = malloc(((size_t)trace->node_count + 1) * sizeof *tree->site_ends);
-    if (sites)
-        tree->ends = calloc((size_t)count_sites(trace, sites) + 1, sizeof *tree->ends);
-    bool is_ok = sites && end_of && tree->ends && tree->site_ends;
+    size_t end_bytes = (size_t)tree->node_count * sizeof(uint32_t);
+    size_t site_bytes = ((size_t)sites->trace->node_count + 1) * sizeof(uint32_t);
+    uint32_t *end_of = malloc(end_bytes);
+    tree->site_ends = malloc(site_bytes);
+    tree->ends = calloc((size_t)sites->trace->owner_count + 1, sizeof *tree->ends);
+    bool is_ok = end_of && tree->ends && tree->site_ends;
     if (is_ok) {
-        memset(end_of, 0xff, (size_t)tree->node_count * sizeof *end_of);
-        memset(tree->site_ends, 0xff, (size_t)trace->node_count * sizeof *tree->site_ends);
-    }
-    for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
-        if (!figures_are_zero(&sites[i]) && filters_keep(filters, tree->stacks, i))
-            add_site(planting, end_of, i, &sites[i]);
-    if (is_ok) {
+        struct sites_walk walk = sites_walk(sites);
+        struct site site;
+        memset(end_of, 0xff, end_bytes);
+        memset(tree->site_ends, 0xff, site_bytes);
+        while (sites_walk_next(&walk, &site))
+            if (filters_keep(filters, tree->stacks, site.node))
+                add_site(planting, end_of, site.node, &site.figures);
         qsort(tree->ends, tree->end_count, sizeof *tree->ends, compare_ends);
         for (uint32_t i = 0; i < tree->end_count; i++)
             end_of[tree->ends[i].node] = i;
         link_sites(planting, end_of);
     }
-    free(sites);
     free(end_of);
+    return is_ok;
+}
+
+static bool add_sites(struct planting *planting, const struct filters *filters)
+{
+    struct sites sites;
+    bool is_ok = sites_init(&sites, planting->tree->stacks->trace) &&
+                 add_all_sites(planting, &sites, filters);
+    sites_finish(&sites);
     return is_ok;
 }
 
@@ -207,7 +203,7 @@ bool call_tree_init(struct call_tree *tree, const struct stacks *stacks,
     struct planting planting = {.tree = tree, .is_by_address = grain == GRAIN_ADDRESS};
     grouping_begin(&planting.grouping, stacks,
                    grain == GRAIN_FUNCTION ? GROUP_BY_FUNCTION : GROUP_BY_TRACEBACK);
-    bool is_ok = (planting.is_by_address || grouping_extend_frames(&planting.grouping)) &&
+    bool is_ok = (planting.is_by_address || grouping_extend(&planting.grouping)) &&
                  plant_all(&planting) && add_sites(&planting, filters) && prune(tree);
     tree->group_count =
         planting.is_by_address ? stacks->frame_count : planting.grouping.groups.count;

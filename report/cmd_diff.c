@@ -77,7 +77,7 @@ struct diff {
     struct moment moments[SIDE_COUNT];
     struct trace traces[SIDE_COUNT];  /* of one trace: the old one borrows all but its counters */
     struct stacks stacks[SIDE_COUNT]; /* of one trace only the new one's are there */
-    struct figures *sites[SIDE_COUNT];
+    struct sites sites[SIDE_COUNT];
     struct comparison comparison;
     struct growth growth;
     struct sources sources;
@@ -313,11 +313,10 @@ static bool compute(struct diff *diff, struct error *error)
         if (!is_shared &&
             !stacks_init(&diff->stacks[side], &diff->traces[side], request->is_system, error))
             return false;
-        diff->sites[side] = trace_sites(&diff->traces[side]);
-        if (!diff->sites[side])
+        if (!sites_init(&diff->sites[side], &diff->traces[side]))
             return error_out_of_memory(error);
         sides[side] =
-            (struct compare_side){&diff->stacks[is_shared ? SIDE_NEW : side], diff->sites[side]};
+            (struct compare_side){&diff->stacks[is_shared ? SIDE_NEW : side], &diff->sites[side]};
     }
     return comparison_init(&diff->comparison, &sides[SIDE_OLD], &sides[SIDE_NEW], &request->query,
                            error) &&
@@ -331,7 +330,7 @@ static void finish(struct diff *diff)
     sources_finish(&diff->sources);
     comparison_finish(&diff->comparison);
     for (uint32_t side = 0; side < SIDE_COUNT; side++) {
-        free(diff->sites[side]);
+        sites_finish(&diff->sites[side]);
         stacks_finish(&diff->stacks[side]);
         moment_finish(&diff->moments[side]);
         free(diff->paths[side]);

@@ -278,6 +278,12 @@ static void print_rest(const struct statistics *statistics, uint64_t written)
     putchar('\n');
 }
 
+/* How many will be shown, 0: all. */
+static uint64_t limit_of(const struct request *request)
+{
+    return request->has_limit || request->is_json ? request->limit : LIMIT_DEFAULT;
+}
+
 static void print_statistics(struct report *report, const struct style *style)
 {
     static const char *const nouns[GROUP_BY_COUNT] = {"lines",   "functions",   "files",
@@ -291,7 +297,7 @@ static void print_statistics(struct report *report, const struct style *style)
         .out = stdout,
         .style = *style,
         .sources = &report->sources,
-        .limit = request->has_limit ? request->limit : LIMIT_DEFAULT,
+        .limit = limit_of(request),
         .with_traceback = request->is_leaks || statistics->group_by == GROUP_BY_TRACEBACK,
     };
     printf("\n%s by %s%s:\n", nouns[statistics->group_by], measures[statistics->measure],
@@ -361,16 +367,6 @@ static enum measure default_measure(const struct report *report)
     return is_by_thread ? MEASURE_TOTAL : MEASURE_PEAK;
 }
 
-/* Only stacks that hold something live. */
-static void drop_what_is_freed(struct statistics *statistics)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < statistics->count; i++)
-        if (statistics->items[i].figures.live_count > 0)
-            statistics->items[kept++] = statistics->items[i];
-    statistics->count = kept;
-}
-
 static void drop_other_lines(struct report *report)
 {
     struct statistics *statistics = &report->statistics;
@@ -400,11 +396,8 @@ static bool count_suppressed(const struct report *report, struct error *error)
 {
     if (!report->filters.suppressions)
         return true;
-    struct figures *sites = trace_sites(&report->trace);
-    if (sites)
-        filters_count_suppressed(&report->filters, &report->stacks, sites);
-    free(sites);
-    return sites || error_out_of_memory(error);
+    return filters_count_suppressed(&report->filters, &report->stacks) ||
+           error_out_of_memory(error);
 }
 
 static bool compute(struct report *report, struct error *error)
@@ -412,14 +405,14 @@ static bool compute(struct report *report, struct error *error)
     const struct request *request = report->request;
     struct statistics_query query = request->query;
     query.filters = &report->filters;
+    query.is_live_only = request->is_leaks;
+    query.limit = request->lines ? 0 : limit_of(request);
     if (!request->has_measure)
         query.measure = default_measure(report);
     if (!stacks_init(&report->stacks, &report->trace, request->is_system, error) ||
         !statistics_init(&report->statistics, &report->stacks, &query, error) ||
         !count_suppressed(report, error))
         return false;
-    if (request->is_leaks)
-        drop_what_is_freed(&report->statistics);
     if (request->lines)
         drop_other_lines(report);
     return !request->lines || annotation_init(&report->annotation, &report->stacks, request->lines,
@@ -473,7 +466,7 @@ static int print(struct report *report)
 {
     const struct request *request = report->request;
     if (request->is_json) {
-        report_json_write(stdout, &report->statistics, request->limit);
+        report_json_write(stdout, &report->statistics, limit_of(request));
     } else if (request->lines && report->annotation.count == 0) {
         struct error error;
         error_set(&error, "nothing was allocated in %.100s%s", request->lines,
@@ -516,17 +509,17 @@ static bool print_tracemalloc(struct report *report, struct error *error)
                                 .limit = request->limit,
                                 .with_traceback = request->is_leaks};
     struct comparison comparison;
-    struct figures *sites = NULL;
+    struct sites sites = {0};
     bool is_ok = stacks_init(&report->stacks, &report->trace, request->is_system, error) &&
-                 ((sites = trace_sites(&report->trace)) || error_out_of_memory(error)) &&
+                 (sites_init(&sites, &report->trace) || error_out_of_memory(error)) &&
                  comparison_init(&comparison, &(struct compare_side){&report->stacks, NULL},
-                                 &(struct compare_side){&report->stacks, sites}, &query, error);
+                                 &(struct compare_side){&report->stacks, &sites}, &query, error);
     if (is_ok) {
         diff_table_write_tracemalloc(&table, &comparison, true);
         sources_finish(&report->sources); /* it knows files by the comparison's names */
         comparison_finish(&comparison);
     }
-    free(sites);
+    sites_finish(&sites);
     return is_ok;
 }
 

@@ -67,7 +67,7 @@ static void matching_finish(struct matching *matching)
 }
 
 /* A site as one side has it. */
-struct site {
+struct side_site {
     uint32_t side;
     uint32_t node;
     uint32_t stack; /* its number in the naming */
@@ -75,22 +75,24 @@ struct site {
 };
 
 /* False if there is nothing of it, or the filters drop it. */
-static bool take_site(const struct comparison *comparison, uint32_t side, uint32_t node,
-                      struct site *site)
+static bool take_site(const struct comparison *comparison, uint32_t side, const struct site *from,
+                      struct side_site *site)
 {
-    const struct compare_side *details = &comparison->sides[side];
+    const struct stacks *stacks = comparison->sides[side].stacks;
     const struct compare_query *query = &comparison->query;
-    *site = (struct site){.side = side,
-                          .node = node,
-                          .stack = comparison->naming.sides[side].nodes[node],
-                          .amount = figures_amount(&details->sites[node], query->measure)};
-    bool is_there = query->is_tracemalloc ? site->amount.count > 0
-                                          : site->amount.count || site->amount.size_bytes;
-    return is_there && stacks_have(details->stacks, node) &&
-           filters_keep(query->filters, details->stacks, node);
+    struct amount amount = figures_amount(&from->figures, query->measure);
+    bool is_there = query->is_tracemalloc ? amount.count > 0 : amount.count || amount.size_bytes;
+    if (!is_there || !stacks_have(stacks, from->node) ||
+        !filters_keep(query->filters, stacks, from->node))
+        return false;
+    *site = (struct side_site){.side = side,
+                               .node = from->node,
+                               .stack = comparison->naming.sides[side].nodes[from->node],
+                               .amount = amount};
+    return true;
 }
 
-static struct difference *find_item(struct matching *matching, const struct site *site,
+static struct difference *find_item(struct matching *matching, const struct side_site *site,
                                     uint32_t group, uint32_t frame)
 {
     struct comparison *comparison = matching->comparison;
@@ -108,7 +110,7 @@ static uint64_t stack_change(const struct matching *matching, uint32_t stack)
                            matching->stacks[SIDE_OLD][stack].size_bytes));
 }
 
-static void add_to_item(struct matching *matching, const struct site *site, uint32_t group,
+static void add_to_item(struct matching *matching, const struct side_site *site, uint32_t group,
                         uint32_t frame)
 {
     struct difference *item = find_item(matching, site, group, frame);
@@ -126,11 +128,11 @@ static void add_to_item(struct matching *matching, const struct site *site, uint
 /* --- charging --- */
 
 /* The line that the site is charged to, or its whole stack. */
-static void charge_one(struct matching *matching, const struct site *site)
+static void charge_one(struct matching *matching, const struct side_site *site)
 {
     const struct comparison *comparison = matching->comparison;
     const struct naming_side *names = &comparison->naming.sides[site->side];
-    uint32_t frame = comparison->sides[site->side].stacks->charges[site->node].frame;
+    uint32_t frame = stack_charge(comparison->sides[site->side].stacks, site->node).frame;
     bool is_by_stack = comparison->query.group_by == GROUP_BY_TRACEBACK;
     uint32_t group = is_by_stack ? site->stack : names->frames[frame];
     add_to_item(matching, site, group, frame);
@@ -141,16 +143,16 @@ static void charge_one(struct matching *matching, const struct site *site)
 }
 
 /* Every line that the stack goes through, once however often it does. */
-static void charge_lines(struct matching *matching, const struct site *site)
+static void charge_lines(struct matching *matching, const struct side_site *site)
 {
     const struct comparison *comparison = matching->comparison;
     const struct stacks *stacks = comparison->sides[site->side].stacks;
     const uint32_t *frames = comparison->naming.sides[site->side].frames;
     struct stack_walk walk = stack_walk_own(stacks, site->node);
+    uint32_t charged = walk.next;
     uint32_t frame;
     while ((frame = stack_walk_next(&walk)) != NO_FRAME) {
-        bool is_hidden = stacks->frames[frame].is_runtime && !stacks->is_system &&
-                         frame != stacks->charges[site->node].frame;
+        bool is_hidden = stacks->frames[frame].is_runtime && !stacks->is_system && frame != charged;
         if (is_hidden || matching->stamps[frames[frame]] == matching->site_count)
             continue;
         matching->stamps[frames[frame]] = matching->site_count;
@@ -159,7 +161,7 @@ static void charge_lines(struct matching *matching, const struct site *site)
 }
 
 /* Every frame of what is seen of the stack, as often as it is in there: tracemalloc does so. */
-static bool charge_frames(struct matching *matching, const struct site *site)
+static bool charge_frames(struct matching *matching, const struct side_site *site)
 {
     const struct comparison *comparison = matching->comparison;
     const uint32_t *numbers = comparison->naming.sides[site->side].frames;
@@ -174,7 +176,7 @@ static bool charge_frames(struct matching *matching, const struct site *site)
     return is_ok;
 }
 
-static bool charge(struct matching *matching, const struct site *site)
+static bool charge(struct matching *matching, const struct side_site *site)
 {
     const struct compare_query *query = &matching->comparison->query;
     matching->site_count++;
@@ -191,18 +193,22 @@ static bool charge(struct matching *matching, const struct site *site)
 /* --- all sites --- */
 
 static bool for_all_sites(struct matching *matching, uint32_t side,
-                          bool (*act)(struct matching *, const struct site *))
+                          bool (*act)(struct matching *, const struct side_site *))
 {
-    const struct compare_side *details = &matching->comparison->sides[side];
-    for (uint32_t i = 1; details->sites && i < details->stacks->trace->node_count; i++) {
-        struct site site;
-        if (take_site(matching->comparison, side, i, &site) && !act(matching, &site))
+    const struct sites *sites = matching->comparison->sides[side].sites;
+    if (!sites)
+        return true;
+    struct sites_walk walk = sites_walk(sites);
+    struct site from;
+    while (sites_walk_next(&walk, &from)) {
+        struct side_site site;
+        if (take_site(matching->comparison, side, &from, &site) && !act(matching, &site))
             return false;
     }
     return true;
 }
 
-static bool add_to_stack(struct matching *matching, const struct site *site)
+static bool add_to_stack(struct matching *matching, const struct side_site *site)
 {
     amount_add(&matching->stacks[site->side][site->stack], site->amount);
     return true;

@@ -18,7 +18,7 @@ enum {
 /* One of the two. */
 struct compare_side {
     const struct stacks *stacks;
-    const struct figures *sites; /* per node; NULL: there is nothing */
+    const struct sites *sites; /* NULL: there is nothing */
 };
 
 struct compare_query {

@@ -173,7 +173,8 @@ static void write_top(FILE *out, const struct comparison *comparison, uint32_t i
     const struct difference *details = &comparison->items[item];
     const struct stacks *stacks = comparison->sides[details->side].stacks;
     char *label = diff_label(comparison, details, LABEL_SHORT);
-    char *callers = label_callers(stacks, details->node, stacks->charges[details->node].via, false);
+    char *callers =
+        label_callers(stacks, details->node, stack_charge(stacks, details->node).via, false);
     fprintf(out, "  %-9s%s", title, style->strong);
     size_t written = text_write_tail(out, label ? label : "?", width);
     fprintf(out, "%s%*s %10s  %+8" PRId64 " %s  %s", style->plain,

@@ -3,6 +3,7 @@
 #include "filter.h"
 
 #include "pattern.h"
+#include "sites.h"
 #include "text.h"
 #include "tracemalloc.h"
 
@@ -121,7 +122,7 @@ static bool any_matches(const struct filter *filter, const struct stacks *stacks
 static bool stack_matches(const struct filters *filters, const struct filter *filter,
                           const struct stacks *stacks, uint32_t node)
 {
-    const struct frame *charged = &stacks->frames[stacks->charges[node].frame];
+    const struct frame *charged = &stacks->frames[stack_charge(stacks, node).frame];
     bool is_any = filters->is_all_frames || filter->is_all_frames;
     if (filters->is_tracemalloc)
         return is_any ? any_matches_to_the_letter(filter, stacks, node)
@@ -157,16 +158,28 @@ bool filters_keep(const struct filters *filters, const struct stacks *stacks, ui
     return patterns_keep(filters, stacks, node) && !find_suppression(filters, stacks, node);
 }
 
-void filters_count_suppressed(const struct filters *filters, const struct stacks *stacks,
-                              const struct figures *sites)
+static void count_suppressed(const struct filters *filters, const struct stacks *stacks,
+                             const struct site *site)
 {
-    for (uint32_t i = 1; filters->suppressions && i < stacks->trace->node_count; i++) {
-        if (sites[i].live_count <= 0 || !patterns_keep(filters, stacks, i))
-            continue;
-        struct suppression *found = find_suppression(filters, stacks, i);
-        if (!found)
-            continue;
-        found->block_count += (uint64_t)sites[i].live_count;
-        found->size_bytes += (uint64_t)sites[i].live_bytes;
-    }
+    if (site->figures.live_count <= 0 || !patterns_keep(filters, stacks, site->node))
+        return;
+    struct suppression *found = find_suppression(filters, stacks, site->node);
+    if (!found)
+        return;
+    found->block_count += (uint64_t)site->figures.live_count;
+    found->size_bytes += (uint64_t)site->figures.live_bytes;
+}
+
+bool filters_count_suppressed(const struct filters *filters, const struct stacks *stacks)
+{
+    struct sites sites;
+    struct site site;
+    if (!filters->suppressions)
+        return true;
+    bool is_ok = sites_init(&sites, stacks->trace);
+    struct sites_walk walk = sites_walk(&sites);
+    while (is_ok && sites_walk_next(&walk, &site))
+        count_suppressed(filters, stacks, &site);
+    sites_finish(&sites);
+    return is_ok;
 }

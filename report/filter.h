@@ -42,9 +42,7 @@ bool filters_add(struct filters *filters, const char *text, bool is_exclusive, s
 void filters_finish(struct filters *filters);
 bool filters_keep(const struct filters *filters, const struct stacks *stacks, uint32_t node);
 
-/* Counts for each suppression the live blocks of the sites (figures per node) that it alone keeps
- * out. */
-void filters_count_suppressed(const struct filters *filters, const struct stacks *stacks,
-                              const struct figures *sites);
+/* Counts for each suppression the live blocks that it alone keeps out. False when out of memory. */
+bool filters_count_suppressed(const struct filters *filters, const struct stacks *stacks);
 
 #endif

@@ -95,11 +95,7 @@ static bool count_suppressed(struct judgement *judgement, const struct gates *ga
     const struct filters filters = filters_of(gates, GATE_LIVE);
     if (!filters.suppressions)
         return true;
-    struct figures *sites = trace_sites(judgement->trace);
-    if (sites)
-        filters_count_suppressed(&filters, &judgement->stacks, sites);
-    free(sites);
-    return sites || error_out_of_memory(error);
+    return filters_count_suppressed(&filters, &judgement->stacks) || error_out_of_memory(error);
 }
 
 static bool judge_all(struct judgement *judgement, const struct gates *gates, struct error *error)

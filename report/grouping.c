@@ -2,6 +2,8 @@
 /* grouping.c -- Which call sites are one line of a table. */
 #include "grouping.h"
 
+#include "hash.h"
+
 #include <stdlib.h>
 
 /* --- groups of frames --- */
@@ -38,7 +40,7 @@ static void group_key(const struct frame *frame, enum group_by group_by, uint64_
     }
 }
 
-bool grouping_extend_frames(struct grouping *grouping)
+bool grouping_extend(struct grouping *grouping)
 {
     const struct stacks *stacks = grouping->stacks;
     uint32_t *groups =
@@ -59,70 +61,106 @@ bool grouping_extend_frames(struct grouping *grouping)
 
 /* --- groups of stacks --- */
 
-/* Stacks are numbered from the outermost frame inwards: a stack is (the stack outside, group of the
- * frame). Runtime frames outside of everything (the start of the program, of a thread) are not
- * shown; 0 is the stack of which nothing is. */
-static uint32_t append_frame(struct grouping *grouping, uint32_t outer, uint32_t frame)
-{
-    return numbering_of(&grouping->outwards, outer, grouping->frame_groups[frame], 1);
-}
+/* One of the stacks of a group. */
+struct stack_slot {
+    uint64_t hash;
+    uint32_t node; /* 0: free */
+    uint32_t group;
+};
 
-static uint32_t extend_stack(struct grouping *grouping, uint32_t outer, uint32_t frame)
-{
-    const struct frame *details = &grouping->stacks->frames[frame];
-    bool is_hidden = details->is_start || (!outer && details->is_runtime && !details->is_special);
-    if (is_hidden && !grouping->stacks->is_system)
-        return 0;
-    return append_frame(grouping, outer, frame);
-}
+enum {
+    SLOTS_FIRST = 1024
+};
 
-static bool group_node(struct grouping *grouping, uint32_t node)
+/* What is shown of a stack: so many frames from the charged one outwards, itself in any case. */
+struct shown {
+    uint64_t hash; /* of their groups */
+    uint32_t count;
+};
+
+static struct shown shown_of(const struct grouping *grouping, const struct charge *charge)
 {
     const struct stacks *stacks = grouping->stacks;
-    const struct place *place = &stacks->places[stacks->node_places[node]];
-    const struct charge *charge = &stacks->charges[node];
-    uint32_t parent = stacks->trace->nodes[node].parent;
-    uint32_t number = parent ? grouping->outer[parent] : 0;
-    for (uint32_t i = place->first + place->count; i-- > place->first;) {
-        number = extend_stack(grouping, number, i);
-        if (number == NUMBER_NONE)
-            return false;
-        if (charge->node == node && charge->frame == i) /* which is seen whatever it is */
-            grouping->charged[node] = number ? number : append_frame(grouping, 0, i);
+    struct stack_walk walk = stack_walk_from(stacks, charge);
+    uint64_t hash = hash_seed();
+    struct shown shown = {hash, 0};
+    uint32_t frame;
+    for (uint32_t count = 1; (frame = stack_walk_next(&walk)) != NO_FRAME; count++) {
+        bool is_end = stack_ends_before(stacks, frame, false);
+        if (is_end && count > 1)
+            break;
+        hash = hash_mix(hash, grouping->frame_groups[frame]);
+        if (count == 1 || !stack_ends_before(stacks, frame, true))
+            shown = (struct shown){hash, count};
+        if (is_end)
+            break;
     }
-    if (charge->node == node && grouping->charged[node] == NUMBER_NONE)
-        return false;
-    grouping->outer[node] = number;
-    if (charge->node != node)
-        grouping->charged[node] = grouping->charged[charge->node];
-    return true;
+    return shown;
 }
 
-static bool grow_nodes(struct grouping *grouping)
+static bool is_equal(const struct grouping *grouping, const struct charge *charge, uint32_t count,
+                     uint32_t other_node)
 {
-    size_t room = (size_t)grouping->stacks->node_count + 1;
-    uint32_t *outer = realloc(grouping->outer, room * sizeof *outer);
-    if (outer)
-        grouping->outer = outer;
-    uint32_t *charged = realloc(grouping->charged, room * sizeof *charged);
-    if (charged)
-        grouping->charged = charged;
-    if (!outer || !charged)
+    const uint32_t *groups = grouping->frame_groups;
+    struct charge other_charge = stack_charge(grouping->stacks, other_node);
+    struct stack_walk walk = stack_walk_from(grouping->stacks, charge);
+    struct stack_walk other = stack_walk_from(grouping->stacks, &other_charge);
+    if (shown_of(grouping, &other_charge).count != count)
         return false;
-    for (; grouping->node_count < grouping->stacks->node_count; grouping->node_count++)
-        outer[grouping->node_count] = NUMBER_NONE;
-    return true;
-}
-
-static bool group_stacks(struct grouping *grouping)
-{
-    if (!grow_nodes(grouping) || numbering_of(&grouping->outwards, 0, 0, 0) != 0)
-        return false;
-    for (uint32_t i = 1; i < grouping->node_count; i++)
-        if (grouping->outer[i] == NUMBER_NONE && stacks_have(grouping->stacks, i) &&
-            !group_node(grouping, i))
+    for (; count; count--) {
+        if (walk.node == other.node && walk.next == other.next)
+            return true; /* from here on they are one */
+        if (groups[stack_walk_next(&walk)] != groups[stack_walk_next(&other)])
             return false;
+    }
     return true;
+}
+
+static struct stack_slot *free_slot(struct stack_slot *slots, uint32_t slot_count, uint64_t hash)
+{
+    uint32_t at = (uint32_t)(hash >> 32) & (slot_count - 1);
+    while (slots[at].node)
+        at = (at + 1) & (slot_count - 1);
+    return &slots[at];
+}
+
+/* Two thirds of the slots may be taken. */
+static bool make_room(struct grouping *grouping)
+{
+    if ((uint64_t)grouping->stack_count * 3 < (uint64_t)grouping->stack_slot_count * 2)
+        return true;
+    if (grouping->stack_slot_count > UINT32_MAX / 4)
+        return false;
+    uint32_t wanted = grouping->stack_slot_count ? grouping->stack_slot_count * 2 : SLOTS_FIRST;
+    struct stack_slot *slots = calloc(wanted, sizeof *slots);
+    if (!slots)
+        return false;
+    for (uint32_t i = 0; i < grouping->stack_slot_count; i++) {
+        const struct stack_slot *slot = &grouping->stack_slots[i];
+        if (slot->node)
+            *free_slot(slots, wanted, slot->hash) = *slot;
+    }
+    free(grouping->stack_slots);
+    grouping->stack_slots = slots;
+    grouping->stack_slot_count = wanted;
+    return true;
+}
+
+static uint32_t group_of_stack(struct grouping *grouping, uint32_t node,
+                               const struct charge *charge)
+{
+    if (!make_room(grouping))
+        return NUMBER_NONE;
+    struct shown shown = shown_of(grouping, charge);
+    uint32_t mask = grouping->stack_slot_count - 1;
+    for (uint32_t at = (uint32_t)(shown.hash >> 32) & mask;; at = (at + 1) & mask) {
+        struct stack_slot *slot = &grouping->stack_slots[at];
+        if (!slot->node)
+            *slot = (struct stack_slot){shown.hash, node, grouping->stack_count++};
+        else if (slot->hash != shown.hash || !is_equal(grouping, charge, shown.count, slot->node))
+            continue;
+        return slot->group;
+    }
 }
 
 /* --- all --- */
@@ -132,31 +170,22 @@ void grouping_begin(struct grouping *grouping, const struct stacks *stacks, enum
     *grouping = (struct grouping){.stacks = stacks, .group_by = group_by};
 }
 
-bool grouping_extend(struct grouping *grouping)
-{
-    return grouping_extend_frames(grouping) &&
-           (grouping->group_by != GROUP_BY_TRACEBACK || group_stacks(grouping));
-}
-
 void grouping_finish(struct grouping *grouping)
 {
     free(grouping->frame_groups);
-    free(grouping->outer);
-    free(grouping->charged);
+    free(grouping->stack_slots);
     numbering_finish(&grouping->groups);
-    numbering_finish(&grouping->outwards);
     *grouping = (struct grouping){0};
 }
 
 uint32_t grouping_count(const struct grouping *grouping)
 {
-    return grouping->group_by == GROUP_BY_TRACEBACK ? grouping->outwards.count
+    return grouping->group_by == GROUP_BY_TRACEBACK ? grouping->stack_count
                                                     : grouping->groups.count;
 }
 
-uint32_t grouping_of(const struct grouping *grouping, uint32_t node)
+uint32_t grouping_of(struct grouping *grouping, uint32_t node, const struct charge *charge)
 {
-    return grouping->group_by == GROUP_BY_TRACEBACK
-               ? grouping->charged[node]
-               : grouping->frame_groups[grouping->stacks->charges[node].frame];
+    return grouping->group_by == GROUP_BY_TRACEBACK ? group_of_stack(grouping, node, charge)
+                                                    : grouping->frame_groups[charge->frame];
 }

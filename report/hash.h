@@ -15,12 +15,18 @@ static inline uint64_t hash_mix(uint64_t state, uint64_t word)
     return state ^ state >> 29;
 }
 
+static inline uint64_t hash_seed(void)
+{
+    uint64_t seed;
+    memcpy(&seed, (const void *)getauxval(AT_RANDOM), sizeof seed); /* 16 bytes of the kernel's */
+    return seed;
+}
+
 static inline unsigned hash_bytes(const void *key, size_t size_bytes)
 {
     const char *bytes = key;
-    uint64_t state;
+    uint64_t state = hash_seed();
     uint64_t word;
-    memcpy(&state, (const void *)getauxval(AT_RANDOM), sizeof state); /* 16 bytes of the kernel's */
     for (; size_bytes >= sizeof word; size_bytes -= sizeof word, bytes += sizeof word) {
         memcpy(&word, bytes, sizeof word);
         state = hash_mix(state, word);

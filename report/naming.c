@@ -157,45 +157,44 @@ static uint32_t *number_frames(struct naming *naming, const struct naming_side *
 
 /* --- stacks --- */
 
-/* A grouping has numbered the stacks of one side by its own frames; a stack comes after the one
- * outside of it. */
-static uint32_t *translate_stacks(struct naming *naming, const struct grouping *grouping,
-                                  const uint32_t *frames)
+/* A stack is (the stack outside, frame); 0 is the one of which nothing is shown. */
+static uint32_t append_frame(struct naming *naming, uint32_t outer, uint32_t number)
 {
-    uint32_t count = grouping->outwards.count;
-    uint32_t *group_frames = calloc((size_t)grouping->groups.count + 1, sizeof *group_frames);
-    uint32_t *translated = calloc((size_t)count + 1, sizeof *translated);
-    bool is_ok =
-        group_frames && translated && numbering_of(&naming->stacks, 0, 0, 0) == 0; /* of nothing */
-    for (uint32_t i = 0; is_ok && i < grouping->stacks->frame_count; i++)
-        group_frames[grouping->frame_groups[i]] = frames[i];
-    for (uint32_t i = 1; is_ok && i < count; i++) {
-        const uint64_t *words = grouping->outwards.keys[i].words;
-        translated[i] =
-            numbering_of(&naming->stacks, translated[words[0]], group_frames[words[1]], 1);
-        is_ok = translated[i] != NUMBER_NONE;
+    return numbering_of(&naming->stacks, outer, number, 1);
+}
+
+/* Numbers the node's whole stack, which the nodes that it calls go on from, and the stack from the
+ * charged frame outwards; that one is shown whatever it is. */
+static bool number_node(struct naming *naming, struct naming_side *side, const uint32_t *frames,
+                        uint32_t *wholes, uint32_t node)
+{
+    const struct place *place = stack_place(side->stacks, node);
+    const struct charge charge = stack_charge(side->stacks, node);
+    uint32_t number = wholes[side->stacks->trace->nodes[node].parent];
+    for (uint32_t i = place->first + place->count; i-- > place->first;) {
+        bool is_end = stack_ends_before(side->stacks, i, !number);
+        number = is_end ? 0 : append_frame(naming, number, frames[i]);
+        if (number == NUMBER_NONE)
+            return false;
+        if (charge.node == node && charge.frame == i)
+            side->nodes[node] = number ? number : append_frame(naming, 0, frames[i]);
     }
-    free(group_frames);
-    if (is_ok)
-        return translated;
-    free(translated);
-    return NULL;
+    wholes[node] = number;
+    if (charge.node != node)
+        side->nodes[node] = side->nodes[charge.node];
+    return side->nodes[node] != NUMBER_NONE;
 }
 
 static bool number_nodes(struct naming *naming, struct naming_side *side, const uint32_t *frames)
 {
-    struct grouping grouping;
-    uint32_t *translated = NULL;
-    uint32_t node_count = side->stacks->trace->node_count;
-    grouping_begin(&grouping, side->stacks, GROUP_BY_TRACEBACK);
-    side->nodes = calloc((size_t)node_count + 1, sizeof *side->nodes);
-    bool is_ok = side->nodes && grouping_extend(&grouping) &&
-                 (translated = translate_stacks(naming, &grouping, frames));
-    for (uint32_t i = 1; is_ok && i < node_count; i++)
-        if (stacks_have(side->stacks, i))
-            side->nodes[i] = translated[grouping_of(&grouping, i)];
-    free(translated);
-    grouping_finish(&grouping);
+    size_t room = (size_t)side->stacks->node_count + 1;
+    uint32_t *wholes = calloc(room, sizeof *wholes);
+    side->nodes = calloc(room, sizeof *side->nodes);
+    bool is_ok =
+        wholes && side->nodes && numbering_of(&naming->stacks, 0, 0, 0) == 0; /* of nothing */
+    for (uint32_t i = 1; is_ok && i < side->stacks->node_count; i++)
+        is_ok = number_node(naming, side, frames, wholes, i);
+    free(wholes);
     return is_ok;
 }
 

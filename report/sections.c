@@ -4,6 +4,7 @@
 
 #include "collect.h"
 #include "image.h"
+#include "large.h"
 #include "process.h"
 
 #include <inttypes.h>
@@ -14,7 +15,8 @@
 #include <time.h>
 
 enum {
-    READ_TRIES = 8
+    READ_TRIES = 8,
+    CHUNK_NODES = 1 << 13
 };
 
 static const size_t element_bytes[SECTION_COUNT] = {
@@ -229,17 +231,12 @@ static bool is_collected(const struct reader *reader, int section)
            (section == SECTION_COUNTERS || section == SECTION_THREADS);
 }
 
-static bool read_section(struct reader *reader, int section)
+/* A part of a section, as it lies in the file. */
+static bool read_part(struct reader *reader, int section, uint64_t begin, uint64_t size_bytes,
+                      char *bytes)
 {
-    struct sections *sections = reader->sections;
-    const struct trace_header *header = &sections->header;
-    uint64_t size_bytes = sections->size_bytes[section];
-    uint64_t begin = reader->begin[section];
-    free(sections->bytes[section]);
-    char *bytes = sections->bytes[section] = calloc(1, size_bytes ? size_bytes : 1);
-    if (!bytes)
-        return error_out_of_memory(reader->error);
-    for (uint32_t i = 0; i < header->extent_count && !is_collected(reader, section); i++) {
+    const struct trace_header *header = &reader->sections->header;
+    for (uint32_t i = 0; i < header->extent_count; i++) {
         const struct trace_extent *extent = &header->extents[i];
         uint64_t from = larger(begin, extent->section_offset);
         uint64_t to = smaller(begin + size_bytes, extent->section_offset + extent->size_bytes);
@@ -249,6 +246,40 @@ static bool read_section(struct reader *reader, int section)
             return false;
     }
     return true;
+}
+
+static bool read_nodes(struct reader *reader)
+{
+    struct nodes *nodes = &reader->sections->nodes;
+    uint32_t count = sections_count(reader->sections, SECTION_NODES);
+    struct trace_node *chunk = malloc(CHUNK_NODES * sizeof *chunk);
+    nodes_finish(nodes);
+    bool has_memory = nodes_init(nodes, count) && chunk;
+    bool is_ok = true;
+    for (uint32_t i = 0, some; has_memory && is_ok && i < count; i += some) {
+        some = count - i < CHUNK_NODES ? count - i : CHUNK_NODES;
+        is_ok = read_part(reader, SECTION_NODES, (uint64_t)i * sizeof *chunk,
+                          (uint64_t)some * sizeof *chunk, (char *)chunk);
+        has_memory = !is_ok || nodes_append(nodes, chunk, some);
+    }
+    free(chunk);
+    return has_memory ? is_ok : error_out_of_memory(reader->error);
+}
+
+static bool read_section(struct reader *reader, int section)
+{
+    struct sections *sections = reader->sections;
+    uint64_t size_bytes = sections->size_bytes[section];
+    if (section == SECTION_NODES)
+        return read_nodes(reader);
+    free(sections->bytes[section]);
+    char *bytes =
+        is_collected(reader, section) ? calloc(1, size_bytes + 1) : large_alloc(size_bytes);
+    sections->bytes[section] = bytes;
+    if (!bytes)
+        return error_out_of_memory(reader->error);
+    return is_collected(reader, section) ||
+           read_part(reader, section, reader->begin[section], size_bytes, bytes);
 }
 
 static bool read_wanted(struct reader *reader)
@@ -421,6 +452,7 @@ void sections_finish(struct sections *sections)
 {
     for (int i = 0; i < SECTION_COUNT; i++)
         free(sections->bytes[i]);
+    nodes_finish(&sections->nodes);
     *sections = (struct sections){0};
 }
 

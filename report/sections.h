@@ -9,6 +9,7 @@
 
 #include "../preload/trace_format.h"
 #include "error.h"
+#include "nodes.h"
 #include "packed.h"
 
 #include <stdbool.h>
@@ -18,8 +19,9 @@
 struct sections {
     struct trace_header header;
     uint64_t file_bytes; /* of what is unpacked, if it is a snapshot */
-    /* Of SECTION_HISTORY and SECTION_SERIES the active half alone. */
+    /* Of SECTION_HISTORY and SECTION_SERIES the active half alone; SECTION_NODES is in nodes. */
     void *bytes[SECTION_COUNT];
+    struct nodes nodes;
     uint64_t size_bytes[SECTION_COUNT]; /* whole elements */
     struct snapshot_moment moment;      /* of the reading, or of the snapshot */
     bool is_snapshot;

@@ -16,6 +16,7 @@
 
 enum {
     ALIGNMENT = 64, /* of sections in the file */
+    CHUNK_NODES = 1 << 12,
     NAME_TRIES = 10000
 };
 
@@ -62,6 +63,27 @@ static uint64_t lay_out(const struct sections *sections, struct trace_header *he
     return end;
 }
 
+static bool pack_nodes(const struct nodes *nodes, struct packing *packing)
+{
+    struct trace_node *chunk = malloc(CHUNK_NODES * sizeof *chunk);
+    bool is_ok = chunk;
+    for (uint32_t i = 0, some; is_ok && i < nodes->count; i += some) {
+        some = nodes->count - i < CHUNK_NODES ? nodes->count - i : CHUNK_NODES;
+        nodes_restore(nodes, i, some, chunk);
+        is_ok = packing_add(packing, chunk, some * sizeof *chunk);
+    }
+    free(chunk);
+    return is_ok;
+}
+
+static bool pack_section(const struct sections *sections, const struct trace_extent *extent,
+                         struct packing *packing)
+{
+    if (extent->section == SECTION_NODES)
+        return pack_nodes(&sections->nodes, packing);
+    return packing_add(packing, sections->bytes[extent->section], extent->size_bytes);
+}
+
 static bool pack_all(const struct sections *sections, const struct trace_header *header,
                      struct packing *packing)
 {
@@ -71,7 +93,7 @@ static bool pack_all(const struct sections *sections, const struct trace_header 
     for (uint32_t i = 0; is_ok && i < header->extent_count; i++) {
         const struct trace_extent *extent = &header->extents[i];
         is_ok = packing_add(packing, padding, extent->file_offset - end) &&
-                packing_add(packing, sections->bytes[extent->section], extent->size_bytes);
+                pack_section(sections, extent, packing);
         end = extent->file_offset + extent->size_bytes;
     }
     return is_ok;

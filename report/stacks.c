@@ -3,23 +3,10 @@
 #include "stacks.h"
 
 #include "hash.h"
-#include "numbering.h"
 #include "runtime.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* An address as the symbolizer is asked for it. */
-struct address {
-    uint64_t offset;
-    uint32_t module;
-};
-
-/* What charging learns about a node for the nodes it calls. */
-struct verdict {
-    bool is_all_runtime;     /* from here outwards */
-    uint8_t allocator_depth; /* 1: an installed library's allocator; more: called by one */
-};
 
 struct module_name {
     const char *path;
@@ -102,87 +89,35 @@ static bool extend_modules(struct stacks *stacks)
 
 /* --- addresses --- */
 
-/* The nodes of all stacks that have figures: parents come before their children. */
-static bool *find_used_nodes(const struct trace *trace)
+/* Where the call is: return addresses point behind it. */
+static uint64_t offset_of(const struct address *address)
 {
-    bool *is_used = calloc((size_t)trace->node_count + 1, sizeof *is_used);
-    for (uint32_t i = 1; is_used && i < trace->owner_count; i++)
-        is_used[trace->owners[i].node] = true;
-    for (uint32_t i = trace->node_count; is_used && i-- > 1;)
-        if (is_used[i])
-            is_used[trace->nodes[i].parent] = true;
-    return is_used;
+    bool is_return =
+        address_module(address) != NODE_MODULE_SPECIAL && !(address->module_bits & NODE_EXACT);
+    return address->offset - is_return;
 }
 
-/* Return addresses point behind the call. */
-static struct address address_of(const struct trace_node *node)
+static bool ask_for(struct stacks *stacks, const struct address *address)
 {
-    struct address address = {node->offset, trace_node_module(node)};
-    if (address.module != NODE_MODULE_SPECIAL && !(node->module_bits & NODE_EXACT))
-        address.offset--;
-    return address;
-}
-
-/* Each distinct address is a place, and asked for once. */
-static bool add_address(struct stacks *stacks, uint32_t node)
-{
-    const struct address address = address_of(&stacks->trace->nodes[node]);
-    uint32_t known = stacks->addresses.count;
-    uint32_t place = numbering_of(&stacks->addresses, address.offset, address.module, 0);
-    stacks->node_places[node] = place;
-    if (place == NUMBER_NONE)
-        return false;
-    if (place < known || address.module == 0 || address.module == NODE_MODULE_SPECIAL)
-        return true;
-    return symbolizer_add(stacks->symbolizer, address.module, address.offset);
-}
-
-static bool grow_nodes(struct stacks *stacks)
-{
-    size_t room = (size_t)stacks->trace->node_count + 1;
-    uint32_t *places = realloc(stacks->node_places, room * sizeof *places);
-    if (places)
-        stacks->node_places = places;
-    struct charge *charges = realloc(stacks->charges, room * sizeof *charges);
-    if (charges)
-        stacks->charges = charges;
-    struct verdict *verdicts = realloc(stacks->verdicts, room * sizeof *verdicts);
-    if (verdicts)
-        stacks->verdicts = verdicts;
-    if (!places || !charges || !verdicts)
-        return false;
-    for (uint32_t i = stacks->node_count; i < stacks->trace->node_count; i++) {
-        places[i] = UINT32_MAX;
-        charges[i] = (struct charge){.frame = NO_FRAME, .via = NO_FRAME};
-        verdicts[i] = (struct verdict){.is_all_runtime = i == 0};
-    }
-    stacks->node_count = stacks->trace->node_count;
-    return true;
-}
-
-static bool add_addresses(struct stacks *stacks)
-{
-    bool *is_used = find_used_nodes(stacks->trace);
-    bool is_ok = is_used != NULL;
-    for (uint32_t i = 1; is_ok && i < stacks->node_count; i++)
-        if (is_used[i] && stacks->node_places[i] == UINT32_MAX)
-            is_ok = add_address(stacks, i);
-    free(is_used);
-    return is_ok;
+    uint32_t module = address_module(address);
+    return module == 0 || module == NODE_MODULE_SPECIAL ||
+           symbolizer_add(stacks->symbolizer, module, offset_of(address));
 }
 
 bool stacks_ask(struct stacks *stacks, struct error *error)
 {
-    if (!extend_modules(stacks) || !grow_nodes(stacks) || !add_addresses(stacks))
-        return error_out_of_memory(error);
-    stacks->owner_count = stacks->trace->owner_count;
-    return true;
+    const struct trace *trace = stacks->trace;
+    bool is_ok = extend_modules(stacks);
+    for (; is_ok && stacks->asked_address_count < trace->address_count;
+         stacks->asked_address_count++)
+        is_ok = ask_for(stacks, &trace->addresses[stacks->asked_address_count]);
+    stacks->asked_node_count = trace->node_count;
+    return is_ok || error_out_of_memory(error);
 }
 
 bool stacks_are_behind(const struct stacks *stacks)
 {
-    return stacks->owner_count != stacks->trace->owner_count ||
-           stacks->node_count != stacks->trace->node_count;
+    return stacks->asked_node_count != stacks->trace->node_count;
 }
 
 /* --- frames --- */
@@ -235,31 +170,6 @@ static bool append_address(struct stacks *stacks, uint32_t module, uint64_t offs
     return true;
 }
 
-static bool make_frames(struct stacks *stacks)
-{
-    const struct numbering *addresses = &stacks->addresses;
-    struct place *places =
-        realloc(stacks->places, ((size_t)addresses->count + 1) * sizeof *stacks->places);
-    if (!places)
-        return false;
-    stacks->places = places;
-    for (; stacks->place_count < addresses->count; stacks->place_count++) {
-        struct place *place = &places[stacks->place_count];
-        uint64_t offset = addresses->keys[stacks->place_count].words[0];
-        uint32_t module = (uint32_t)addresses->keys[stacks->place_count].words[1];
-        place->first = stacks->frame_count;
-        bool is_ok = module == NODE_MODULE_SPECIAL ? append_special(stacks, offset)
-                                                   : append_address(stacks, module, offset);
-        if (!is_ok)
-            return false;
-        place->count = stacks->frame_count - place->first;
-    }
-    return true;
-}
-
-/* --- whose line --- */
-
-/* What a node's own frames say: the innermost that is not runtime, or NO_FRAME. */
 static uint32_t own_frame(const struct stacks *stacks, const struct place *place)
 {
     for (uint32_t i = place->first; i < place->first + place->count; i++)
@@ -268,66 +178,92 @@ static uint32_t own_frame(const struct stacks *stacks, const struct place *place
     return NO_FRAME;
 }
 
+static bool make_place(struct stacks *stacks, const struct address *address, struct place *place)
+{
+    uint32_t module = address_module(address);
+    place->first = stacks->frame_count;
+    if (module == NODE_MODULE_SPECIAL ? !append_special(stacks, address->offset)
+                                      : !append_address(stacks, module, offset_of(address)))
+        return false;
+    place->count = stacks->frame_count - place->first;
+    place->own = own_frame(stacks, place);
+    return true;
+}
+
+bool stacks_answer(struct stacks *stacks, struct error *error)
+{
+    const struct address *addresses = stacks->trace->addresses;
+    struct place *places =
+        realloc(stacks->places, ((size_t)stacks->asked_address_count + 1) * sizeof *places);
+    if (!places)
+        return error_out_of_memory(error);
+    stacks->places = places;
+    for (; stacks->place_count < stacks->asked_address_count; stacks->place_count++)
+        if (!make_place(stacks, &addresses[stacks->place_count], &places[stacks->place_count]))
+            return error_out_of_memory(error);
+    stacks->node_count = stacks->asked_node_count;
+    return true;
+}
+
+bool stacks_have(const struct stacks *stacks, uint32_t node)
+{
+    return node && node < stacks->node_count;
+}
+
+/* --- whose line --- */
+
 /* Below a wrapper like sqlite3Malloc a stripped library has nameless functions that are as much its
  * allocator as the wrapper. */
 enum {
     NAMELESS_DEPTH_MAX = 4
 };
 
-static uint8_t allocator_depth(const struct stacks *stacks, uint32_t node)
+static bool is_below_allocator(const struct stacks *stacks, uint32_t node)
 {
-    const struct place *place = &stacks->places[stacks->node_places[node]];
-    const struct frame *frames = &stacks->frames[place->first];
-    const struct trace_node *nodes = stacks->trace->nodes;
-    uint32_t parent = nodes[node].parent;
-    uint8_t depth = stacks->verdicts[parent].allocator_depth;
-    if (frames[place->count - 1].is_allocator)
-        return 1;
-    bool is_below = frames[0].is_nameless && depth && depth <= NAMELESS_DEPTH_MAX &&
-                    trace_node_module(&nodes[node]) == trace_node_module(&nodes[parent]);
-    return is_below ? (uint8_t)(depth + 1) : 0;
+    const struct trace *trace = stacks->trace;
+    uint32_t module = address_module(&trace->addresses[trace->nodes[node].address]);
+    for (int depth = 0; depth <= NAMELESS_DEPTH_MAX && node; depth++) {
+        const struct place *place = stack_place(stacks, node);
+        const struct frame *frames = &stacks->frames[place->first];
+        if (address_module(&trace->addresses[trace->nodes[node].address]) != module)
+            return false;
+        if (frames[place->count - 1].is_allocator)
+            return depth > 0;
+        if (!frames[0].is_nameless)
+            return false;
+        node = trace->nodes[node].parent;
+    }
+    return false;
 }
 
-/* A stack that is runtime all through is charged to its innermost frame. */
-static struct charge charge_innermost(uint32_t node, const struct place *place)
+/* The frame of this node that may be charged, or NO_FRAME. */
+static uint32_t chargeable_frame(const struct stacks *stacks, uint32_t node)
 {
-    return (struct charge){.node = node, .frame = place->first, .via = NO_FRAME};
+    const struct place *place = stack_place(stacks, node);
+    if (stacks->is_system)
+        return place->first;
+    if (place->own == NO_FRAME || !stacks->frames[place->first].is_nameless)
+        return place->own;
+    return is_below_allocator(stacks, node) ? NO_FRAME : place->own;
 }
 
-static struct charge charge_of(const struct stacks *stacks, uint32_t node)
+/* Outwards to the first frame that is not runtime. A stack that is runtime all through is charged
+ * to its innermost frame. */
+struct charge stack_charge(const struct stacks *stacks, uint32_t node)
 {
-    const struct place *place = &stacks->places[stacks->node_places[node]];
-    struct verdict *verdict = &stacks->verdicts[node];
-    verdict->allocator_depth = allocator_depth(stacks, node);
-    uint32_t own = stacks->is_system              ? place->first
-                   : verdict->allocator_depth > 1 ? NO_FRAME
-                                                  : own_frame(stacks, place);
-    if (own != NO_FRAME)
-        return (struct charge){
-            .node = node, .frame = own, .via = own > place->first ? own - 1 : NO_FRAME};
-    uint32_t parent = stacks->trace->nodes[node].parent;
-    verdict->is_all_runtime = stacks->verdicts[parent].is_all_runtime;
-    if (verdict->is_all_runtime)
-        return charge_innermost(node, place);
-    struct charge charge = stacks->charges[parent];
-    if (charge.via == NO_FRAME)
-        charge.via = place->first + place->count - 1;
-    return charge;
-}
-
-bool stacks_answer(struct stacks *stacks, struct error *error)
-{
-    if (!make_frames(stacks))
-        return error_out_of_memory(error);
-    for (uint32_t i = 1; i < stacks->node_count; i++)
-        if (stacks->node_places[i] != UINT32_MAX && stacks->charges[i].frame == NO_FRAME)
-            stacks->charges[i] = charge_of(stacks, i);
-    return true;
-}
-
-bool stacks_have(const struct stacks *stacks, uint32_t node)
-{
-    return node < stacks->node_count && stacks->charges[node].frame != NO_FRAME;
+    uint32_t via = NO_FRAME;
+    uint32_t at = node;
+    for (uint32_t left = STACK_NODES_MAX; at && left; left--) {
+        const struct place *place = stack_place(stacks, at);
+        uint32_t frame = chargeable_frame(stacks, at);
+        if (frame != NO_FRAME)
+            return (struct charge){
+                .node = at, .frame = frame, .via = frame > place->first ? frame - 1 : via};
+        via = place->first + place->count - 1;
+        at = stacks->trace->nodes[at].parent;
+    }
+    return (struct charge){
+        .node = node, .frame = stack_place(stacks, node)->first, .via = NO_FRAME};
 }
 
 void stacks_begin(struct stacks *stacks, const struct trace *trace, bool is_system)
@@ -359,10 +295,6 @@ void stacks_finish(struct stacks *stacks)
     free(stacks->modules);
     free(stacks->frames);
     free(stacks->places);
-    free(stacks->node_places);
-    free(stacks->charges);
-    free(stacks->verdicts);
-    numbering_finish(&stacks->addresses);
     *stacks = (struct stacks){0};
 }
 
@@ -372,32 +304,21 @@ struct stack_walk stack_walk(const struct stacks *stacks, uint32_t node)
 {
     struct stack_walk walk = {.stacks = stacks, .node = node, .left = STACK_NODES_MAX};
     if (node)
-        walk.next = stacks->places[stacks->node_places[node]].first;
+        walk.next = stack_place(stacks, node)->first;
     return walk;
 }
 
-struct stack_walk stack_walk_own(const struct stacks *stacks, uint32_t node)
+struct stack_walk stack_walk_from(const struct stacks *stacks, const struct charge *charge)
 {
-    const struct charge *charge = &stacks->charges[node];
     struct stack_walk walk = stack_walk(stacks, charge->node);
     walk.next = charge->frame;
     return walk;
 }
 
-uint32_t stack_walk_next(struct stack_walk *walk)
+struct stack_walk stack_walk_own(const struct stacks *stacks, uint32_t node)
 {
-    const struct stacks *stacks = walk->stacks;
-    if (!walk->node || !walk->left)
-        return NO_FRAME;
-    uint32_t frame = walk->next++;
-    const struct place *place = &stacks->places[stacks->node_places[walk->node]];
-    if (walk->next == place->first + place->count) {
-        walk->node = stacks->trace->nodes[walk->node].parent;
-        walk->left--;
-        if (walk->node)
-            walk->next = stacks->places[stacks->node_places[walk->node]].first;
-    }
-    return frame;
+    struct charge charge = stack_charge(stacks, node);
+    return stack_walk_from(stacks, &charge);
 }
 
 size_t stack_visible(const struct stacks *stacks, uint32_t node, uint32_t *frames, size_t room)

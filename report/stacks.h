@@ -8,13 +8,13 @@
 #define MEMTRACE_STACKS_H
 
 #include "frame.h"
-#include "numbering.h"
 #include "symbolize.h"
 #include "trace.h"
 
 struct place { /* the frames of one address */
     uint32_t first;
     uint32_t count;
+    uint32_t own; /* the innermost that is not runtime, or NO_FRAME */
 };
 
 struct charge {
@@ -27,24 +27,19 @@ struct charge {
  * lies beyond is not walked, which bounds the time. */
 #define STACK_NODES_MAX 4100u
 
-struct verdict;
-
 struct stacks {
     const struct trace *trace;
     struct symbolizer *symbolizer;
     struct symbol_module *symbol_modules;
     const char **modules; /* per module index: one pointer for equal paths */
     struct frame *frames;
-    struct place *places;
-    uint32_t *node_places;      /* per node; UINT32_MAX: on no stack */
-    struct charge *charges;     /* per node; .frame is NO_FRAME while it has no names */
-    struct verdict *verdicts;   /* per node */
-    struct numbering addresses; /* their numbers are the places' */
+    struct place *places; /* per address of the trace */
     uint32_t frame_count;
     uint32_t frame_room;
     uint32_t place_count;
-    uint32_t node_count; /* these many of the trace's are known here */
-    uint32_t owner_count;
+    uint32_t node_count; /* these many of the trace's have names */
+    uint32_t asked_address_count;
+    uint32_t asked_node_count;
     uint32_t module_count;
     uint64_t id;    /* that no other stacks of this process had before */
     bool is_system; /* runtime frames are shown and charged like any other */
@@ -68,6 +63,14 @@ bool stacks_are_behind(const struct stacks *stacks);
 bool stacks_have(const struct stacks *stacks, uint32_t node);
 void stacks_finish(struct stacks *stacks);
 
+static inline const struct place *stack_place(const struct stacks *stacks, uint32_t node)
+{
+    return &stacks->places[stacks->trace->nodes[node].address];
+}
+
+/* Whose line the stack is. */
+struct charge stack_charge(const struct stacks *stacks, uint32_t node);
+
 /* Goes through the frames of a stack, innermost first. */
 struct stack_walk {
     const struct stacks *stacks;
@@ -77,9 +80,34 @@ struct stack_walk {
 };
 struct stack_walk stack_walk(const struct stacks *stacks, uint32_t node);
 /* The same, but from the charged frame of the node's stack outwards. */
+struct stack_walk stack_walk_from(const struct stacks *stacks, const struct charge *charge);
 struct stack_walk stack_walk_own(const struct stacks *stacks, uint32_t node);
-/* The index of the next frame, or NO_FRAME after the outermost. */
-uint32_t stack_walk_next(struct stack_walk *walk);
+/* The index of the next frame, or NO_FRAME after the outermost. Here because it is called many
+ * million times for a large trace. */
+static inline uint32_t stack_walk_next(struct stack_walk *walk)
+{
+    const struct stacks *stacks = walk->stacks;
+    if (!walk->node || !walk->left)
+        return NO_FRAME;
+    uint32_t frame = walk->next++;
+    const struct place *place = stack_place(stacks, walk->node);
+    if (walk->next == place->first + place->count) {
+        walk->node = stacks->trace->nodes[walk->node].parent;
+        walk->left--;
+        if (walk->node)
+            walk->next = stack_place(stacks, walk->node)->first;
+    }
+    return frame;
+}
+
+/* Whether a frame is not shown, and what lies outside of it neither: where a program or a thread
+ * starts, and runtime frames outside of everything else. */
+static inline bool stack_ends_before(const struct stacks *stacks, uint32_t frame, bool is_outermost)
+{
+    const struct frame *details = &stacks->frames[frame];
+    return !stacks->is_system &&
+           (details->is_start || (is_outermost && details->is_runtime && !details->is_special));
+}
 
 /* What people see of a stack: from the charged frame outwards, without the runtime frames that
  * start programs and threads. Fills frames (room for as many) innermost first, returns their count.

@@ -2,47 +2,13 @@
 /* statistics.c -- The figures of a trace, grouped and sorted as tracemalloc does. */
 #include "statistics.h"
 
+#include "large.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NO_GROUP UINT32_MAX
-
-/* --- sites --- */
-
-struct figures *trace_sites(const struct trace *trace)
-{
-    struct figures *sites = calloc((size_t)trace->node_count + 1, sizeof *sites);
-    for (uint32_t i = 1; sites && i < trace->owner_count; i++) {
-        struct figures figures = trace_figures(trace, i);
-        uint32_t node = trace_heap_site(trace, i);
-        if (node)
-            figures_add(&sites[node], &figures);
-    }
-    return sites;
-}
-
-struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count)
-{
-    struct figures total = {0};
-    bool *is_site = calloc((size_t)trace->node_count + 1, sizeof *is_site);
-    uint32_t count = 0;
-    for (uint32_t i = 1; i < trace->owner_count; i++) {
-        struct figures figures = trace_figures(trace, i);
-        uint32_t node = trace_heap_site(trace, i);
-        if (!node || figures_are_zero(&figures))
-            continue;
-        figures_add(&total, &figures);
-        if (is_site) {
-            count += !is_site[node];
-            is_site[node] = true;
-        }
-    }
-    free(is_site);
-    if (ret_site_count)
-        *ret_site_count = count;
-    return total;
-}
 
 /* --- adding up --- */
 
@@ -54,22 +20,26 @@ struct gathering {
     uint32_t *stamps; /* per group the last node that was charged to it */
 };
 
+/* By traceback there are no more groups than call sites; else there are few. */
 static bool gathering_init(struct gathering *gathering)
 {
+    const struct trace *trace = gathering->statistics->stacks->trace;
     if (!grouping_extend(&gathering->grouping))
         return false;
-    uint32_t group_count = grouping_count(&gathering->grouping);
-    gathering->items = malloc(((size_t)group_count + 1) * sizeof *gathering->items);
-    gathering->stamps = calloc((size_t)group_count + 1, sizeof *gathering->stamps);
-    gathering->statistics->items =
-        calloc((size_t)group_count + 1, sizeof *gathering->statistics->items);
+    bool is_by_stack =
+        gathering->query->group_by == GROUP_BY_TRACEBACK && !gathering->query->is_cumulative;
+    size_t room = (size_t)(is_by_stack ? trace->owner_count : gathering->grouping.groups.count) + 1;
+    gathering->items = large_alloc(room * sizeof *gathering->items);
+    gathering->stamps = calloc(is_by_stack ? 1 : room, sizeof *gathering->stamps);
+    gathering->statistics->items = large_alloc(room * sizeof *gathering->statistics->items);
     if (gathering->items)
-        memset(gathering->items, 0xff, ((size_t)group_count + 1) * sizeof *gathering->items);
+        memset(gathering->items, 0xff, room * sizeof *gathering->items);
     return gathering->items && gathering->stamps && gathering->statistics->items;
 }
 
 static void gathering_finish(struct gathering *gathering)
 {
+    grouping_finish(&gathering->grouping);
     free(gathering->items);
     free(gathering->stamps);
 }
@@ -104,57 +74,61 @@ static void add_to_group(struct gathering *gathering, uint32_t group, const stru
 }
 
 /* Charges every group that the stack touches, each once however often it occurs. */
-static void add_cumulative(struct gathering *gathering, uint32_t node,
-                           const struct figures *figures)
+static void add_cumulative(struct gathering *gathering, const struct site *site,
+                           const struct charge *charge)
 {
     const struct stacks *stacks = gathering->statistics->stacks;
-    struct stack_walk walk = stack_walk_own(stacks, node);
+    struct stack_walk walk = stack_walk_from(stacks, charge);
     uint32_t frame;
     while ((frame = stack_walk_next(&walk)) != NO_FRAME) {
         uint32_t group = gathering->grouping.frame_groups[frame];
-        bool is_hidden = stacks->frames[frame].is_runtime && !stacks->is_system &&
-                         frame != stacks->charges[node].frame;
-        if (is_hidden || gathering->stamps[group] == node)
+        bool is_hidden =
+            stacks->frames[frame].is_runtime && !stacks->is_system && frame != charge->frame;
+        if (is_hidden || gathering->stamps[group] == site->node)
             continue;
-        gathering->stamps[group] = node;
-        add_to_group(gathering, group, figures, &(struct charge){.frame = frame, .via = NO_FRAME},
-                     node);
+        gathering->stamps[group] = site->node;
+        add_to_group(gathering, group, &site->figures,
+                     &(struct charge){.frame = frame, .via = NO_FRAME}, site->node);
     }
 }
 
-static void add_site(struct gathering *gathering, uint32_t node, const struct figures *figures)
+static bool add_site(struct gathering *gathering, const struct site *site)
 {
     struct statistics *statistics = gathering->statistics;
-    const struct charge *charge = &statistics->stacks->charges[node];
-    if (figures_are_zero(figures) ||
-        !filters_keep(gathering->query->filters, statistics->stacks, node))
-        return;
-    figures_add(&statistics->total, figures);
+    if (!filters_keep(gathering->query->filters, statistics->stacks, site->node))
+        return true;
+    const struct charge charge = stack_charge(statistics->stacks, site->node);
+    figures_add(&statistics->total, &site->figures);
     statistics->site_count++;
-    if (gathering->query->is_cumulative)
-        add_cumulative(gathering, node, figures);
-    else
-        add_to_group(gathering, grouping_of(&gathering->grouping, node), figures, charge, node);
+    if (gathering->query->is_cumulative) {
+        add_cumulative(gathering, site, &charge);
+        return true;
+    }
+    uint32_t group = grouping_of(&gathering->grouping, site->node, &charge);
+    if (group != NUMBER_NONE)
+        add_to_group(gathering, group, &site->figures, &charge, site->node);
+    return group != NUMBER_NONE;
 }
 
-static bool gather(struct gathering *gathering)
+static bool gather(struct gathering *gathering, const struct sites *sites)
 {
-    const struct trace *trace = gathering->statistics->stacks->trace;
-    struct figures *sites = trace_sites(trace);
-    bool is_ok = sites && gathering_init(gathering);
-    for (uint32_t i = 1; is_ok && i < trace->node_count; i++)
-        add_site(gathering, i, &sites[i]);
-    gathering_finish(gathering);
-    free(sites);
-    return is_ok;
+    struct sites_walk walk = sites_walk(sites);
+    struct site site;
+    while (sites_walk_next(&walk, &site))
+        if (!add_site(gathering, &site))
+            return false;
+    return true;
 }
 
 static bool group_sites(struct statistics *statistics, const struct statistics_query *query)
 {
     struct gathering gathering = {.statistics = statistics, .query = query};
+    struct sites sites;
     grouping_begin(&gathering.grouping, statistics->stacks, query->group_by);
-    bool is_ok = gather(&gathering);
-    grouping_finish(&gathering.grouping);
+    bool is_ok = sites_init(&sites, statistics->stacks->trace) && gathering_init(&gathering) &&
+                 gather(&gathering, &sites);
+    gathering_finish(&gathering);
+    sites_finish(&sites);
     return is_ok;
 }
 
@@ -294,35 +268,130 @@ static struct sort_key sort_key_of(const struct statistics *statistics, uint32_t
     };
 }
 
-bool statistics_sort(struct statistics *statistics, enum measure measure)
+static void swap_items(struct statistic *a, struct statistic *b)
 {
-    size_t room = (size_t)statistics->count + 1;
-    struct sort_key *keys = malloc(room * sizeof *keys);
-    struct statistic *items = malloc(room * sizeof *items);
-    statistics->measure = measure;
-    if (!keys || !items) {
-        free(keys);
-        free(items);
-        return false;
+    struct statistic item = *a;
+    *a = *b;
+    *b = item;
+}
+
+/* Brings each item to the place of its key. */
+static void move_items(struct statistics *statistics, struct sort_key *keys)
+{
+    for (uint32_t i = 0; i < statistics->count; i++) {
+        uint32_t at = i;
+        while (keys[at].index != i) { /* the rest of the circle */
+            uint32_t from = keys[at].index;
+            swap_items(&statistics->items[at], &statistics->items[from]);
+            keys[at].index = at;
+            at = from;
+        }
+        keys[at].index = at;
     }
+}
+
+static bool sort_all(struct statistics *statistics)
+{
+    struct sort_key *keys = large_alloc(((size_t)statistics->count + 1) * sizeof *keys);
+    if (!keys)
+        return false;
     for (uint32_t i = 0; i < statistics->count; i++)
         keys[i] = sort_key_of(statistics, i);
     qsort(keys, statistics->count, sizeof *keys, compare_descending);
-    for (uint32_t i = 0; i < statistics->count; i++)
-        items[i] = statistics->items[keys[i].index];
+    move_items(statistics, keys);
     free(keys);
-    free(statistics->items);
-    statistics->items = items;
     return true;
+}
+
+/* --- the first few --- */
+
+enum {
+    FEW_MAX = 256
+};
+
+/* The best so far, as a heap: the one that sorts last is [0]. */
+static void sink(struct sort_key *heap, uint32_t count, uint32_t at)
+{
+    for (;;) {
+        uint32_t last = at;
+        for (uint32_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++)
+            if (compare_descending(&heap[child], &heap[last]) > 0)
+                last = child;
+        if (last == at)
+            return;
+        struct sort_key key = heap[at];
+        heap[at] = heap[last];
+        heap[last] = key;
+        at = last;
+    }
+}
+
+/* Brings the first few to the front; the others stay behind them in any order. */
+static void sort_few(struct statistics *statistics, uint32_t few)
+{
+    struct sort_key heap[FEW_MAX];
+    for (uint32_t i = 0; i < few; i++)
+        heap[i] = sort_key_of(statistics, i);
+    for (uint32_t i = few; i-- > 0;)
+        sink(heap, few, i);
+    for (uint32_t i = few; i < statistics->count; i++) {
+        struct sort_key key = sort_key_of(statistics, i);
+        if (compare_descending(&key, &heap[0]) >= 0)
+            continue;
+        heap[0] = key;
+        sink(heap, few, 0);
+    }
+    qsort(heap, few, sizeof *heap, compare_descending);
+    for (uint32_t i = 0; i < few; i++) {
+        swap_items(&statistics->items[i], &statistics->items[heap[i].index]);
+        for (uint32_t k = i + 1; k < few; k++)
+            if (heap[k].index == i) /* which was moved away just now */
+                heap[k].index = heap[i].index;
+    }
+}
+
+/* Then the few are not all that is to be looked at: what is below nothing comes after it. */
+static bool has_negative(const struct statistics *statistics)
+{
+    for (uint32_t i = 0; i < statistics->count; i++)
+        if (figures_rank(&statistics->items[i].figures, statistics->measure) < 0)
+            return true;
+    return false;
+}
+
+bool statistics_sort(struct statistics *statistics, enum measure measure)
+{
+    uint64_t limit = statistics->limit;
+    statistics->measure = measure;
+    if (!limit || limit > FEW_MAX || limit >= statistics->count || has_negative(statistics))
+        return sort_all(statistics);
+    sort_few(statistics, (uint32_t)limit);
+    return true;
+}
+
+/* --- all --- */
+
+/* Only what holds something live. */
+static void drop_what_is_freed(struct statistics *statistics)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < statistics->count; i++)
+        if (statistics->items[i].figures.live_count > 0)
+            statistics->items[kept++] = statistics->items[i];
+    statistics->count = kept;
 }
 
 bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
                      const struct statistics_query *query, struct error *error)
 {
-    *statistics = (struct statistics){
-        .stacks = stacks, .filters = query->filters, .group_by = query->group_by};
+    *statistics = (struct statistics){.stacks = stacks,
+                                      .filters = query->filters,
+                                      .group_by = query->group_by,
+                                      .limit = query->limit};
     bool is_ok = query->group_by == GROUP_BY_THREAD ? group_threads(statistics)
                                                     : group_sites(statistics, query);
+    if (query->is_live_only)
+        drop_what_is_freed(statistics);
     if (is_ok && order_frames(statistics) && statistics_sort(statistics, query->measure))
         return true;
     statistics_finish(statistics);

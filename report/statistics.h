@@ -5,6 +5,7 @@
 
 #include "filter.h"
 #include "grouping.h"
+#include "sites.h"
 #include "stacks.h"
 
 /* What to sort by, and what a line of the table shows. */
@@ -34,6 +35,7 @@ struct statistics {
     enum measure measure;
     struct statistic *items;
     uint32_t *frame_order; /* per frame its place among their names */
+    uint64_t limit;        /* so many of the first items are in order, 0: all */
     uint32_t count;
     struct figures total; /* of what the filters kept, everything once */
     uint32_t site_count;
@@ -43,7 +45,9 @@ struct statistics_query {
     enum group_by group_by;
     enum measure measure;
     bool is_cumulative; /* charge every line of a stack, each once */
+    bool is_live_only;  /* drop groups of which no block is live */
     const struct filters *filters;
+    uint64_t limit; /* how many will be looked at in order, 0: all */
 };
 
 bool statistics_init(struct statistics *statistics, const struct stacks *stacks,
@@ -68,14 +72,8 @@ double figures_standard_error(int64_t size_bytes, uint64_t sample_bytes);
 /* The one of the two that sorts first; zero means that there is nothing to show. */
 int64_t figures_rank(const struct figures *figures, enum measure measure);
 
-/* Per node of a trace its figures, summed over threads. To be freed; NULL when out of memory. */
-struct figures *trace_sites(const struct trace *trace);
 /* What a thread did. Its live figures are its allocations less its frees, whoever allocated what it
  * freed. */
 struct figures thread_figures(const struct trace_thread *thread);
-
-/* The sum over all sites of a trace, and how many call sites there are (ret_site_count may be
- * NULL). */
-struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count);
 
 #endif

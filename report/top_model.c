@@ -83,7 +83,7 @@ static bool keeps_site(const struct top_model *model, uint32_t node)
         return filters_keep(&filter->filters, model->stacks, node);
     if (!*filter->word)
         return true;
-    const struct frame *frame = &model->stacks->frames[model->stacks->charges[node].frame];
+    const struct frame *frame = &model->stacks->frames[stack_charge(model->stacks, node).frame];
     return frame_contains(frame, filter->word) != filter->is_exclusive;
 }
 
@@ -223,9 +223,9 @@ static struct top_row row_of_site(const struct top_model *model, const struct to
         .item = {.node = site->node, .frame = NO_FRAME, .via = NO_FRAME},
     };
     if (site->group != TOP_UNNAMED) {
-        const struct charge *charge = &model->stacks->charges[site->node];
-        row.item.frame = charge->frame;
-        row.item.via = charge->via;
+        const struct charge charge = stack_charge(model->stacks, site->node);
+        row.item.frame = charge.frame;
+        row.item.via = charge.via;
     }
     return row;
 }
@@ -241,7 +241,8 @@ static void merge_via(const struct top_model *model, struct top_row *row,
                       const struct top_site *site)
 {
     struct statistic *item = &row->item;
-    uint32_t via = site->group == TOP_UNNAMED ? NO_FRAME : model->stacks->charges[site->node].via;
+    uint32_t via =
+        site->group == TOP_UNNAMED ? NO_FRAME : stack_charge(model->stacks, site->node).via;
     item->is_via_mixed = item->is_via_mixed || !is_same_via(model, item->via, via);
     if (site->now.live_bytes > item->via_weight || row->site_count == 0) {
         item->via = via;
@@ -405,6 +406,12 @@ static void sort_rows(const struct top_model *model, struct top_row *rows, uint3
 
 /* --- names --- */
 
+static uint32_t group_of(struct top_model *model, uint32_t node)
+{
+    const struct charge charge = stack_charge(model->stacks, node);
+    return grouping_of(&model->grouping, node, &charge);
+}
+
 /* Looks again at sites whose group is not known; all of them after grouping or filter changed. */
 static void name_sites(struct top_model *model, bool is_anew)
 {
@@ -413,7 +420,7 @@ static void name_sites(struct top_model *model, bool is_anew)
         if (site->group != TOP_UNNAMED && !is_anew)
             continue;
         bool is_named = stacks_have(model->stacks, site->node);
-        site->group = is_named ? grouping_of(&model->grouping, site->node) : TOP_UNNAMED;
+        site->group = is_named ? group_of(model, site->node) : TOP_UNNAMED;
         /* Of what has no name yet nobody knows whether it is wanted. */
         site->is_kept = is_named ? keeps_site(model, site->node) : !*model->filter.text;
     }

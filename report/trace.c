@@ -23,21 +23,31 @@ struct reader {
 
 /* --- what refers to what --- */
 
+static bool complain_of_node(struct reader *reader, uint32_t node)
+{
+    const struct trace *trace = reader->trace;
+    uint64_t at = sections_position(&trace->sections, SECTION_NODES,
+                                    (uint64_t)node * sizeof(struct trace_node));
+    if (trace->nodes[node].parent >= node)
+        return error_at(reader->error, at, "node %" PRIu32 " is its own ancestor", node);
+    return error_at(reader->error, at, "node %" PRIu32 " is in module %" PRIu32 " of %" PRIu32,
+                    node, address_module(&trace->addresses[trace->nodes[node].address]),
+                    trace->module_count);
+}
+
 static bool check_nodes(struct reader *reader)
 {
     const struct trace *trace = reader->trace;
-    for (uint32_t i = 1; i < trace->node_count; i++) {
-        const struct trace_node *node = &trace->nodes[i];
-        uint32_t module = trace_node_module(node);
-        bool is_module_known = module == NODE_MODULE_SPECIAL || module < trace->module_count;
-        if (node->parent < i && (is_module_known || module == 0))
+    uint32_t bad = trace->sections.nodes.bad;
+    if (bad)
+        return complain_of_node(reader, bad);
+    for (uint32_t i = 0; i < trace->address_count; i++) {
+        uint32_t module = address_module(&trace->addresses[i]);
+        if (module == NODE_MODULE_SPECIAL || module < trace->module_count || module == 0)
             continue;
-        uint64_t at =
-            sections_position(&reader->trace->sections, SECTION_NODES, (uint64_t)i * sizeof *node);
-        if (node->parent >= i)
-            return error_at(reader->error, at, "node %" PRIu32 " is its own ancestor", i);
-        return error_at(reader->error, at, "node %" PRIu32 " is in module %" PRIu32 " of %" PRIu32,
-                        i, module, trace->module_count);
+        for (bad = 1; trace->nodes[bad].address != i;)
+            bad++;
+        return complain_of_node(reader, bad);
     }
     return true;
 }
@@ -142,7 +152,8 @@ static void name_sections(struct trace *trace)
     struct sections *sections = &trace->sections;
     trace->header = sections->header;
     trace->file_bytes = sections->file_bytes;
-    trace->nodes = sections->bytes[SECTION_NODES];
+    trace->nodes = sections->nodes.items;
+    trace->addresses = sections->nodes.addresses;
     trace->owners = sections->bytes[SECTION_OWNERS];
     trace->counters = sections->bytes[SECTION_COUNTERS];
     trace->inherited = sections->bytes[SECTION_INHERITED];
@@ -151,7 +162,8 @@ static void name_sections(struct trace *trace)
     trace->marks = sections->bytes[SECTION_MARKS];
     trace->history = sections->bytes[SECTION_HISTORY];
     trace->history_bytes = sections->size_bytes[SECTION_HISTORY];
-    trace->node_count = sections_count(sections, SECTION_NODES);
+    trace->node_count = sections->nodes.count;
+    trace->address_count = sections->nodes.address_count;
     trace->owner_count = sections_count(sections, SECTION_OWNERS);
     trace->inherited_count = trace->header.clears ? 0 : sections_count(sections, SECTION_INHERITED);
     trace->module_count = sections_count(sections, SECTION_MODULES);
@@ -270,11 +282,6 @@ void trace_close(struct trace *trace)
 }
 
 /* --- what it says --- */
-
-uint32_t trace_node_module(const struct trace_node *node)
-{
-    return node->module_bits & NODE_MODULE_MASK;
-}
 
 const char *trace_special_name(uint64_t special)
 {

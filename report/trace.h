@@ -49,9 +49,10 @@ struct trace {
     struct trace_header header;
     struct instant instant; /* see moment.h; the end unless somebody turned it back */
     uint64_t file_bytes;
-    const char *program;        /* argv[0] */
-    const char *executable;     /* its path, "" if unknown */
-    struct trace_node *nodes;   /* [0] is the root of all stacks */
+    const char *program;      /* argv[0] */
+    const char *executable;   /* its path, "" if unknown */
+    const struct node *nodes; /* [0] is the root of all stacks */
+    const struct address *addresses;
     struct trace_owner *owners; /* [0] is unused */
     struct trace_counters *counters;
     struct trace_inherited *inherited; /* of moments before all was forgotten, if it was */
@@ -63,6 +64,7 @@ struct trace {
     uint8_t *history;  /* the active half as it was written: history.h reads it */
     size_t history_bytes;
     uint32_t node_count;
+    uint32_t address_count;
     uint32_t owner_count; /* also of counters */
     uint32_t inherited_count;
     uint32_t module_count;
@@ -84,7 +86,6 @@ bool trace_read_now(struct trace *trace, int fd, struct error *error);
 bool trace_open_header(struct trace *trace, const char *path, struct error *error);
 void trace_close(struct trace *trace);
 
-uint32_t trace_node_module(const struct trace_node *node); /* or NODE_MODULE_SPECIAL */
 const char *trace_special_name(uint64_t special);
 
 /* The call site of which owner (1..owner_count-1) counts blocks of the heap; 0: it counts something

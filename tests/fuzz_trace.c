@@ -48,7 +48,10 @@ static void report_groups(const struct stacks *stacks, FILE *out)
     struct sources sources = {0};
     struct statistics statistics;
     for (int i = 0; i < GROUP_BY_COUNT; i++) {
-        const struct statistics_query query = {(enum group_by)i, MEASURE_LIVE, i < 4, &filters};
+        const struct statistics_query query = {.group_by = (enum group_by)i,
+                                               .measure = MEASURE_LIVE,
+                                               .is_cumulative = i < 4,
+                                               .filters = &filters};
         const struct table table = {out, {80, "", "", "", ""}, &sources, 0, true};
         if (!statistics_init(&statistics, stacks, &query, &error))
             continue;
@@ -97,16 +100,16 @@ static void report_differences(const struct compare_side *old, const struct comp
 /* With what is good, and with nothing. */
 static void report_all_differences(const struct stacks *stacks, FILE *out)
 {
-    struct figures *good_sites = trace_sites(&good_trace);
-    struct figures *sites = trace_sites(stacks->trace);
-    if (!good_sites || !sites)
+    struct sites good_sites;
+    struct sites sites;
+    if (!sites_init(&good_sites, &good_trace) || !sites_init(&sites, stacks->trace))
         exit(99);
-    struct compare_side good_side = {&good_stacks, good_sites};
-    struct compare_side side = {stacks, sites};
+    struct compare_side good_side = {&good_stacks, &good_sites};
+    struct compare_side side = {stacks, &sites};
     report_differences(&good_side, &side, out);
     report_differences(&(struct compare_side){stacks, NULL}, &side, out);
-    free(good_sites);
-    free(sites);
+    sites_finish(&good_sites);
+    sites_finish(&sites);
 }
 
 static void report_trace(const struct trace *trace, FILE *out)

@@ -40,7 +40,7 @@ static struct side {
     struct trace_maker maker;
     struct trace trace;
     struct stacks stacks;
-    struct figures *sites;
+    struct sites sites;
     uint32_t module;
 } sides[SIDE_COUNT];
 static struct comparison got;
@@ -81,8 +81,7 @@ static bool load(struct side *side, struct error *error)
     bool is_ok = trace_read(&side->trace, fd, error) &&
                  stacks_init(&side->stacks, &side->trace, false, error);
     close(fd);
-    side->sites = is_ok ? trace_sites(&side->trace) : NULL;
-    return side->sites;
+    return is_ok && sites_init(&side->sites, &side->trace);
 }
 
 static bool compare(struct compare_query query)
@@ -91,8 +90,8 @@ static bool compare(struct compare_query query)
     query.filters = &no_filters;
     bool is_ok = load(&sides[SIDE_OLD], &error) && load(&sides[SIDE_NEW], &error);
     if (is_ok) {
-        struct compare_side old = {&sides[SIDE_OLD].stacks, sides[SIDE_OLD].sites};
-        struct compare_side new = {&sides[SIDE_NEW].stacks, sides[SIDE_NEW].sites};
+        struct compare_side old = {&sides[SIDE_OLD].stacks, &sides[SIDE_OLD].sites};
+        struct compare_side new = {&sides[SIDE_NEW].stacks, &sides[SIDE_NEW].sites};
         is_ok = comparison_init(&got, &old, &new, &query, &error);
     }
     if (!is_ok)
@@ -104,7 +103,7 @@ static void finish(void)
 {
     comparison_finish(&got);
     for (int i = 0; i < SIDE_COUNT; i++) {
-        free(sides[i].sites);
+        sites_finish(&sides[i].sites);
         stacks_finish(&sides[i].stacks);
         trace_close(&sides[i].trace);
     }

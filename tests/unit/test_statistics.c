@@ -218,6 +218,46 @@ static void test_groups(void)
     }
 }
 
+/* Sorting only the first few gives the same few. */
+static void test_few(bool has_negative)
+{
+    enum {
+        SITES = 600
+    };
+    static uint32_t nodes[SITES];
+    uint64_t state = 7;
+    begin();
+    uint32_t main_20 = main_stack(MAIN_20);
+    for (uint64_t i = 0; i < SITES; i++) {
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+        uint64_t freed = has_negative && i % 9 == 0 ? 100 : 0;
+        maker_counters(&maker, maker_node(&maker, main_20, demo, 0x2000 + i * 16), 1,
+                       &(struct trace_counters){.alloc_count = 1 + (state >> 40) % 3,
+                                                .alloc_bytes = (state >> 45) % 50,
+                                                .freed_bytes = freed});
+    }
+    struct statistics_query query = by_line;
+    query.measure = MEASURE_LIVE;
+    if (!compute(query, false))
+        return;
+    for (uint32_t i = 0; i < SITES; i++)
+        nodes[i] = got.statistics.items[i].node;
+    finish();
+    for (query.limit = 1; query.limit < 2 * SITES; query.limit *= 3) {
+        if (!compute(query, false))
+            return;
+        uint32_t wrong = 0;
+        for (uint32_t i = 0; i < query.limit && i < SITES; i++)
+            wrong += got.statistics.items[i].node != nodes[i];
+        tap_number(wrong, 0, "the first few are those of all");
+        struct figures sum = {0};
+        for (uint32_t i = 0; i < got.statistics.count; i++)
+            figures_add(&sum, &got.statistics.items[i].figures);
+        tap_number(sum.live_bytes, got.statistics.total.live_bytes, "and none is lost");
+        finish();
+    }
+}
+
 static void test_cumulative(void)
 {
     begin();
@@ -311,6 +351,8 @@ int main(void)
     test_whose_line();
     test_system();
     test_groups();
+    test_few(false);
+    test_few(true);
     test_cumulative();
     test_filters();
     test_domains();
