@@ -277,10 +277,10 @@ static int check_traces(const struct request *request)
                           .gates = request->gates,
                           .style = terminal_style(stdout, request->color)};
     struct error error;
-    if (!suppressions_init(&check.suppressions, request->suppressions_path, &error))
+    if (!suppressions_init(&check.suppressions, request->suppressions_path, &error) ||
+        !suppressions_add_runtime(&check.suppressions, &error))
         return command_complain("suppressions", &error);
-    if (check.suppressions.count)
-        check.gates.suppressions = &check.suppressions;
+    check.gates.suppressions = &check.suppressions;
     check_all(&check);
     suppressions_finish(&check.suppressions);
     return command_flush(check.is_failed ? STATUS_BAD_INPUT : STATUS_OK);

@@ -4,6 +4,7 @@
  * The program keeps its stdin, stdout, exit status and signals; what we say goes to stderr. */
 #include "child.h"
 #include "command.h"
+#include "gate.h"
 #include "harvest.h"
 #include "library.h"
 #include "recorder.h"
@@ -35,7 +36,11 @@ enum {
     OPTION_SNAPSHOT,
     OPTION_THREAD,
     RECORDER_OPTIONS_END,
-    OPTION_COLOR = RECORDER_OPTIONS_END
+    OPTION_MAX_PEAK = RECORDER_OPTIONS_END,
+    OPTION_MAX_LIVE,
+    OPTION_MAX_ALLOCS,
+    OPTION_SUPPRESSIONS,
+    OPTION_COLOR
 };
 
 static const struct option_row rows[] = {
@@ -49,6 +54,10 @@ static const struct option_row rows[] = {
     {OPTION_SNAPSHOT, "snapshot", "WHEN",
      "take snapshots: every=10m,signal=USR2,live=500M,live+20%,rss=1G,max=64"},
     {OPTION_THREAD, "thread", "0|1", "0: no thread of ours, so none of the three (default: 1)"},
+    {OPTION_MAX_PEAK, "max-peak", "SIZE", "fail if more than this is live at once: 64M, …"},
+    {OPTION_MAX_LIVE, "max-live", "SIZE", "fail if more is left at the end; 0: any block at all"},
+    {OPTION_MAX_ALLOCS, "max-allocs", "N", "fail if there are more allocations"},
+    {OPTION_SUPPRESSIONS, "suppressions", "FILE", "what may be left, as LeakSanitizer's files say"},
     {'q', "quiet", NULL, "record, but print no answer"},
     {OPTION_COLOR, "color", "WHEN", "auto (default), always, never"},
     {'h', "help", NULL, "this text"},
@@ -62,6 +71,8 @@ enum {
 struct request {
     const char *output;                          /* template, NULL: the default */
     const char *recorder[RECORDER_OPTION_COUNT]; /* values by id, NULL: not given */
+    struct gates gates;
+    const char *suppressions_path;
     enum color_when color;
     bool is_quiet, is_help;
     char **argv; /* the program's */
@@ -72,6 +83,8 @@ struct setting {
     const struct request *request;
     char *library; /* NULL: do not record */
     char *output;  /* absolute template */
+    struct gates gates;
+    struct suppressions suppressions;
 };
 
 /* --- the command line --- */
@@ -103,6 +116,12 @@ static bool take_option(struct request *request, int id, const char *value)
     } else if (id == 'o') {
         request->output = value;
         is_ok = *value != 0;
+    } else if (id >= OPTION_MAX_PEAK && id <= OPTION_MAX_ALLOCS) {
+        is_ok =
+            gates_set(&request->gates, (enum gate_kind)(GATE_PEAK + id - OPTION_MAX_PEAK), value);
+    } else if (id == OPTION_SUPPRESSIONS) {
+        request->suppressions_path = value;
+        is_ok = *value != 0;
     } else if (id == OPTION_COLOR) {
         is_ok = terminal_parse_color(value, &request->color);
     } else if (id == 'q') {
@@ -126,6 +145,10 @@ static bool parse(struct request *request, int argc, char **argv)
     request->argv = argv + options.next;
     if (!*request->argv && !request->is_help) {
         command_misuse("which program? (see memtrace help run)");
+        return false;
+    }
+    if (request->suppressions_path && !request->gates.is_set[GATE_LIVE]) {
+        command_misuse("suppressions are of what is left: --max-live");
         return false;
     }
     return true;
@@ -249,24 +272,98 @@ static void print_next(const struct harvest *harvest)
                 harvest->child_count == 1 ? "trace" : "traces");
 }
 
-static void print_answer(const struct setting *setting, const struct child *child)
+static void print_answer(const struct setting *setting, const struct harvest *harvest)
+{
+    struct error error;
+    const struct style style = terminal_style(stderr, setting->request->color);
+    if (!harvest->own)
+        fputs("memtrace: no trace was left: nothing was recorded\n", stderr);
+    else if (!print_figures(harvest->own->path, &style, &error))
+        command_complain(harvest->own->path, &error);
+    else
+        print_next(harvest);
+}
+
+/* --- limits --- */
+
+static bool judge(const struct setting *setting, const struct trace_entry *entry, bool is_brief,
+                  struct error *error)
+{
+    struct trace trace;
+    struct judgement judgement;
+    char *name = NULL;
+    const struct style style = terminal_style(stderr, setting->request->color);
+    if (!trace_open(&trace, entry->path, error))
+        return false;
+    bool is_judged = judgement_init(&judgement, &trace, &setting->gates, error);
+    bool is_kept = is_judged && !judgement.is_failed;
+    if (is_judged) {
+        if (asprintf(&name, "%s (pid %" PRIu32 ")", entry->program, entry->pid) < 0)
+            name = NULL;
+        judgement_write(stderr, &judgement, name ? name : entry->path, is_brief, &style);
+        judgement_finish(&judgement);
+        free(name);
+        error->text[0] = 0; /* what there is to say has been said */
+    }
+    trace_close(&trace);
+    return is_kept;
+}
+
+static bool load_limits(struct setting *setting, struct error *error)
+{
+    const struct request *request = setting->request;
+    setting->gates = request->gates;
+    if (!request->gates.is_set[GATE_LIVE])
+        return true;
+    setting->gates.suppressions = &setting->suppressions;
+    return suppressions_init(&setting->suppressions, request->suppressions_path, error) &&
+           suppressions_add_runtime(&setting->suppressions, error);
+}
+
+/* Every process of the run has to keep the limits. */
+static bool judge_all(const struct setting *setting, const struct harvest *harvest)
+{
+    bool is_kept = harvest->own != NULL;
+    bool is_brief = setting->request->is_quiet || harvest->child_count;
+    if (!is_kept)
+        fputs("memtrace: limits cannot be checked: nothing was recorded\n", stderr);
+    else if (!setting->request->is_quiet)
+        fputc('\n', stderr);
+    for (size_t i = 0; i < harvest->list.count; i++) {
+        struct error error;
+        if (!harvest->is_ours[i] || judge(setting, &harvest->list.entries[i], is_brief, &error))
+            continue;
+        is_kept = false;
+        if (error.text[0])
+            command_complain(harvest->list.entries[i].path, &error);
+    }
+    if (is_kept && harvest->child_count && !setting->request->is_quiet)
+        fprintf(stderr, "ok     all %zu processes\n", harvest->child_count + 1);
+    if (!is_kept || !setting->request->is_quiet)
+        suppressions_write(stderr, &setting->suppressions);
+    return is_kept;
+}
+
+/* What there is to say once the program has ended. False if it passed a limit. */
+static bool conclude(const struct setting *setting, const struct child *child)
 {
     struct harvest harvest;
     struct error error;
-    const struct style style = terminal_style(stderr, setting->request->color);
     bool any_name = setting->request->output || getenv("MEMTRACE_OUTPUT");
+    bool is_quiet = setting->request->is_quiet;
     bool is_ok = harvest_init(&harvest, setting->output, any_name, child, &error);
-    print_end(child);
-    if (!is_ok) {
+    if (!is_quiet)
+        print_end(child);
+    if (!is_ok)
         command_complain(setting->output, &error);
-    } else if (!harvest.own) {
-        fputs("memtrace: no trace was left: nothing was recorded\n", stderr);
-    } else if (!print_figures(harvest.own->path, &style, &error)) {
-        command_complain(harvest.own->path, &error);
-    } else {
-        print_next(&harvest);
-    }
+    else if (!is_quiet)
+        print_answer(setting, &harvest);
+    if (gates_are_set(&setting->gates))
+        is_ok = is_ok && judge_all(setting, &harvest);
+    else
+        is_ok = true;
     harvest_finish(&harvest);
+    return is_ok;
 }
 
 /* --- running --- */
@@ -308,9 +405,15 @@ static int run_child(const struct setting *setting, const char *path, bool is_el
         command_complain(child.argv[0], &error);
         return STATUS_NOT_EXECUTABLE;
     }
-    if (setting->library && !setting->request->is_quiet)
-        print_answer(setting, &child);
-    return child_end_alike(&child);
+    bool is_kept = true;
+    if (setting->library && (!setting->request->is_quiet || gates_are_set(&setting->gates))) {
+        is_kept = conclude(setting, &child);
+    } else if (gates_are_set(&setting->gates)) {
+        fputs("memtrace: limits cannot be checked: nothing was recorded\n", stderr);
+        is_kept = false;
+    }
+    int status = child_end_alike(&child);
+    return status == 0 && !is_kept ? STATUS_BAD_INPUT : status;
 }
 
 static int run_target(const struct request *request, const char *path)
@@ -318,6 +421,10 @@ static int run_target(const struct request *request, const char *path)
     struct setting setting = {.request = request};
     struct target target;
     struct error error;
+    if (!load_limits(&setting, &error)) {
+        command_complain("suppressions", &error);
+        return STATUS_OWN_FAILURE;
+    }
     target_inspect(&target, path);
     explain_target(request->argv[0], &target);
     warn_of_unknown_variables();
@@ -328,6 +435,7 @@ static int run_target(const struct request *request, const char *path)
         command_complain("run", &error);
     else if (setting.output)
         status = run_child(&setting, path, target.is_elf);
+    suppressions_finish(&setting.suppressions);
     free(setting.library);
     free(setting.output);
     return status;

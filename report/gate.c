@@ -142,7 +142,7 @@ static void write_amount(FILE *out, enum gate_kind kind, struct amount amount, b
     if (kind == GATE_PEAK)
         fprintf(out, "%s live at its peak", text.text);
     else if (kind == GATE_ALLOCS)
-        fprintf(out, "%s allocations", text.text);
+        fprintf(out, "%s %s", text.text, number == 1 ? "allocation" : "allocations");
     else
         fprintf(out, is_over ? "left %s in %" PRId64 " %s" : "%s live in %" PRId64 " %s", text.text,
                 amount.count, amount.count == 1 ? "block" : "blocks");

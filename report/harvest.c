@@ -48,36 +48,48 @@ static char *output_directory(const char *template, const struct child *child)
     return NULL;
 }
 
-static bool is_descendant(const struct harvest *harvest, const bool *is_known, pid_t pid,
-                          uint32_t parent_pid)
+static bool is_descendant(const struct harvest *harvest, pid_t pid, uint32_t parent_pid)
 {
     if (parent_pid == (uint32_t)pid)
         return true;
     for (size_t i = 0; i < harvest->list.count; i++)
-        if (is_known[i] && harvest->list.entries[i].pid == parent_pid)
+        if (harvest->is_ours[i] && harvest->list.entries[i].pid == parent_pid)
             return true;
     return false;
 }
 
 /* Traces of children, of their children, and so on; others may be at work in the same directory. */
-static size_t count_descendants(const struct harvest *harvest, pid_t pid, uint64_t since_ns)
+static void find_descendants(struct harvest *harvest, pid_t pid, uint64_t since_ns)
 {
-    bool *is_known = calloc(harvest->list.count + 1, sizeof *is_known);
-    size_t count = 0;
     size_t before;
     do {
-        before = count;
-        for (size_t i = 0; is_known && i < harvest->list.count; i++) {
+        before = harvest->child_count;
+        for (size_t i = 0; i < harvest->list.count; i++) {
             const struct trace_entry *entry = &harvest->list.entries[i];
-            if (is_known[i] || entry->pid == (uint32_t)pid || entry->start_time_ns < since_ns ||
-                entry->is_snapshot || !is_descendant(harvest, is_known, pid, entry->parent_pid))
+            if (harvest->is_ours[i] || entry->pid == (uint32_t)pid ||
+                entry->start_time_ns < since_ns || entry->is_snapshot ||
+                !is_descendant(harvest, pid, entry->parent_pid))
                 continue;
-            is_known[i] = true;
-            count++;
+            harvest->is_ours[i] = true;
+            harvest->child_count++;
         }
-    } while (count != before);
-    free(is_known);
-    return count;
+    } while (harvest->child_count != before);
+}
+
+static void find_own(struct harvest *harvest, pid_t pid, uint64_t since_ns)
+{
+    for (size_t i = 0; i < harvest->list.count; i++) {
+        const struct trace_entry *entry = &harvest->list.entries[i];
+        if (entry->pid != (uint32_t)pid || entry->start_time_ns < since_ns || entry->is_snapshot)
+            continue;
+        harvest->is_ours[i] = true;
+        if (!harvest->own || entry->start_time_ns > harvest->own->start_time_ns) {
+            harvest->before = harvest->own;
+            harvest->own = entry;
+        } else if (!harvest->before) {
+            harvest->before = entry;
+        }
+    }
 }
 
 bool harvest_init(struct harvest *harvest, const char *template, bool any_name,
@@ -90,24 +102,20 @@ bool harvest_init(struct harvest *harvest, const char *template, bool any_name,
     bool is_ok = directory ? trace_list_init(&harvest->list, directory, any_name, since_s, error)
                            : error_out_of_memory(error);
     free(directory);
-    for (size_t i = 0; is_ok && i < harvest->list.count; i++) {
-        const struct trace_entry *entry = &harvest->list.entries[i];
-        if (entry->pid != (uint32_t)child->pid || entry->start_time_ns < since_ns ||
-            entry->is_snapshot)
-            continue;
-        if (!harvest->own || entry->start_time_ns > harvest->own->start_time_ns) {
-            harvest->before = harvest->own;
-            harvest->own = entry;
-        } else if (!harvest->before) {
-            harvest->before = entry;
-        }
+    if (is_ok) {
+        harvest->is_ours = calloc(harvest->list.count + 1, sizeof *harvest->is_ours);
+        is_ok = harvest->is_ours || error_out_of_memory(error);
     }
-    if (is_ok)
-        harvest->child_count = count_descendants(harvest, child->pid, since_ns);
+    if (is_ok) {
+        find_own(harvest, child->pid, since_ns);
+        find_descendants(harvest, child->pid, since_ns);
+    }
     return is_ok;
 }
 
 void harvest_finish(struct harvest *harvest)
 {
     trace_list_finish(&harvest->list);
+    free(harvest->is_ours);
+    harvest->is_ours = NULL;
 }

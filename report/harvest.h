@@ -6,11 +6,14 @@
 #include "child.h"
 #include "find.h"
 
+#include <stdbool.h>
+
 struct harvest {
     struct trace_list list;
     const struct trace_entry *own;    /* the last program the child became */
     const struct trace_entry *before; /* one that it was before an exec, NULL if none */
-    size_t child_count;               /* traces of its descendants */
+    bool *is_ours; /* per entry of the list: it is of the child, then or now, or a descendant */
+    size_t child_count; /* traces of its descendants */
 };
 
 /* template is that of the traces' paths, absolute. With any_name they need not be called

@@ -53,8 +53,11 @@ bool suppression_matches(const char *pattern, const char *name)
     }
 }
 
-static bool matches_frame(const char *pattern, const struct frame *frame)
+static bool matches_frame(const struct suppression *suppression, const struct frame *frame)
 {
+    const char *pattern = suppression->pattern;
+    if (suppression->is_of_runtime)
+        return frame->is_runtime && suppression_matches(pattern, frame->function);
     return suppression_matches(pattern, frame->function) ||
            suppression_matches(pattern, frame->file) || suppression_matches(pattern, frame->module);
 }
@@ -66,7 +69,7 @@ static uint32_t judge_frame(const struct suppressions *suppressions, const struc
     if (frame->is_special)
         return FRAME_FREE;
     for (uint32_t i = 0; i < suppressions->count; i++)
-        if (matches_frame(suppressions->items[i].pattern, frame))
+        if (matches_frame(&suppressions->items[i], frame))
             return FRAME_FIRST + i;
     return FRAME_FREE;
 }
@@ -97,10 +100,16 @@ static uint32_t verdict(struct suppressions *suppressions, const struct stacks *
     return suppressions->frames[frame];
 }
 
+static bool is_runtime_alone(const struct frame *frame)
+{
+    return frame->is_runtime && !frame->is_allocator && !frame->is_special;
+}
+
 struct suppression *suppressions_find(struct suppressions *suppressions,
                                       const struct stacks *stacks, uint32_t node)
 {
     struct stack_walk walk = stack_walk(stacks, node);
+    bool is_runtime_only = true;
     uint32_t frame;
     if (!suppressions->count)
         return NULL;
@@ -109,13 +118,15 @@ struct suppression *suppressions_find(struct suppressions *suppressions,
         uint32_t found = verdict(suppressions, stacks, frame);
         if (found >= FRAME_FIRST)
             return &suppressions->items[found - FRAME_FIRST];
+        is_runtime_only = is_runtime_only && is_runtime_alone(&stacks->frames[frame]);
     }
-    return NULL;
+    return is_runtime_only ? suppressions->runtime_only : NULL;
 }
 
 /* --- files --- */
 
-static bool add(struct suppressions *suppressions, const char *pattern, size_t length)
+static bool add(struct suppressions *suppressions, const char *pattern, size_t length,
+                bool is_of_runtime)
 {
     size_t count = suppressions->count;
     if ((count & (count - 1)) == 0) { /* full at each power of two */
@@ -128,7 +139,8 @@ static bool add(struct suppressions *suppressions, const char *pattern, size_t l
     char *copy = strndup(pattern, length);
     if (!copy)
         return false;
-    suppressions->items[suppressions->count++] = (struct suppression){.pattern = copy};
+    suppressions->items[suppressions->count++] =
+        (struct suppression){.pattern = copy, .is_of_runtime = is_of_runtime};
     return true;
 }
 
@@ -145,7 +157,7 @@ static bool take_line(struct suppressions *suppressions, const char *line, size_
     if (length < sizeof kind - 1 || memcmp(line, kind, sizeof kind - 1) != 0 ||
         memchr(line, 0, length))
         return error_set(error, "neither leak:PATTERN nor a # comment");
-    return add(suppressions, line + sizeof kind - 1, length - (sizeof kind - 1)) ||
+    return add(suppressions, line + sizeof kind - 1, length - (sizeof kind - 1), false) ||
            error_out_of_memory(error);
 }
 
@@ -213,6 +225,35 @@ bool suppressions_init(struct suppressions *suppressions, const char *path, stru
     if (!is_ok)
         suppressions_finish(suppressions);
     return is_ok;
+}
+
+bool suppressions_add_runtime(struct suppressions *suppressions, struct error *error)
+{
+    static const char *const patterns[] = {"IO_file_doallocate$",
+                                           "IO_wfile_doallocate$",
+                                           "dl_allocate_tls$",
+                                           "setlocale$",
+                                           "bindtextdomain$",
+                                           "textdomain$",
+                                           "dcgettext$",
+                                           "dcigettext$",
+                                           "setenv$",
+                                           "putenv$",
+                                           "cxa_atexit$",
+                                           "tzset$",
+                                           "tz_convert$",
+                                           "localtime*",
+                                           "mktime$",
+                                           "strftime*",
+                                           "nss_*",
+                                           "getpw*",
+                                           "getgr*",
+                                           "<runtime only>"};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (!add(suppressions, patterns[i], strlen(patterns[i]), true))
+            return error_out_of_memory(error);
+    suppressions->runtime_only = &suppressions->items[suppressions->count - 1];
+    return true;
 }
 
 void suppressions_finish(struct suppressions *suppressions)

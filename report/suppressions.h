@@ -14,6 +14,7 @@
 
 struct suppression {
     char *pattern;
+    bool is_of_runtime;   /* for functions of the runtime alone */
     uint64_t block_count; /* what it has suppressed, once that was counted */
     uint64_t size_bytes;
 };
@@ -21,14 +22,18 @@ struct suppression {
 struct suppressions {
     struct suppression *items;
     size_t count;
-    uint64_t stacks_id; /* what is below is known of these stacks */
-    uint32_t *frames;   /* per frame the number of the first pattern that matches it, or so */
+    struct suppression *runtime_only; /* for stacks of nothing but the runtime; or NULL */
+    uint64_t stacks_id;               /* what is below is known of these stacks */
+    uint32_t *frames; /* per frame the number of the first pattern that matches it, or so */
     uint32_t frame_count;
 };
 
 /* path NULL: the file that MEMTRACE_SUPPRESSIONS names, or none. Fails with a reason that names the
  * file, and leaves nothing to finish. */
 bool suppressions_init(struct suppressions *suppressions, const char *path, struct error *error);
+/* Adds, behind all others, what the runtime keeps for itself until the end: buffers of stdio, the
+ * emergency pool of libstdc++, blocks of threads … Nobody can free them. */
+bool suppressions_add_runtime(struct suppressions *suppressions, struct error *error);
 void suppressions_finish(struct suppressions *suppressions);
 
 /* The suppression that covers the stack of a node, which has its names; NULL if none does. What was

@@ -190,11 +190,121 @@ def check_misuse(checker):
     checker.check("what was live at the peak", 0, "--max-live=1G", f"{trace.path}@peak", says=["ok"])
 
 
+# ---- run ----
+
+PROGRAM = """
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void *volatile lost;
+static void leak(void)
+{
+    lost = malloc(1000); /* leak */
+    lost = NULL;
+}
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    free(malloc(100000)); /* peak */
+    if (strstr(what, "leak"))
+        leak();
+    if (strstr(what, "print"))
+        printf("printed\\n");
+    if (strstr(what, "fork") && fork() == 0) {
+        for (int i = 0; i < 20000; i++)
+            free(malloc(10));
+        leak();
+        exit(0);
+    }
+    while (wait(NULL) > 0)
+        ;
+    if (strstr(what, "exec")) {
+        leak();
+        execl(argv[0], argv[0], "", NULL);
+    }
+    if (strstr(what, "fail"))
+        return 9;
+    if (strstr(what, "kill"))
+        raise(SIGTERM);
+    return 0;
+}
+"""
+
+
+class Runner(Checker):
+    """memtrace run with limits."""
+
+    def __init__(self, tap, tracer):
+        super().__init__(tap, tracer)
+        self.source = self.write("program.c", PROGRAM)
+        self.program = self.compile("program")
+
+    def compile(self, name, *options):
+        program = self.directory / name
+        done = subprocess.run(["cc", "-g", "-O0", "-fno-builtin", *options, "-o", program, self.source],
+                              stderr=subprocess.DEVNULL, check=False)
+        return program if done.returncode == 0 else None
+
+    def line(self, tag):
+        return next(number for number, line in enumerate(self.source.read_text().splitlines(), 1) if f"/* {tag} */" in line)
+
+    def run(self, name, status, what, *options, says=(), silent=False, program=None):
+        result = self.tool("run", *options, "--", program or self.program, what)
+        text = result.stderr.decode()
+        self.tap.ok(result.status == status and all(words in text for words in says) and (not silent or not text), name,
+                    f"status {result.status}\n{text}")
+        return text
+
+
+def check_run(runner):
+    runner.run("limits that are kept", 0, "", "--max-peak=1M", "--max-live=0", "--max-allocs=100", says=["ok", "limit 1024 KiB"])
+    runner.run("and nothing said", 0, "", "-q", "--max-peak=1M", "--max-live=0", silent=True)
+    runner.run("a peak", 1, "", "-q", "--max-peak=99999", says=["failed", "97.7 KiB", f"program.c:{runner.line('peak')}"])
+    runner.run("a leak", 1, "leak", "-q", "--max-live=0", says=["failed", "left 1000 B in 1 block", f"program.c:{runner.line('leak')}"])
+    runner.run("within the limit", 0, "leak", "-q", "--max-live=1000", silent=True)
+    runner.run("allocations", 1, "", "-q", "--max-allocs=0", says=["failed", ": 1 allocation,"])
+    runner.run("the program's status wins", 9, "leak fail", "-q", "--max-live=0", says=["failed"])
+    runner.run("so does its signal", -15, "leak kill", "-q", "--max-live=0", says=["failed"])
+    runner.run("what stdio keeps is nobody's", 0, "print", "--max-live=0", says=["Suppressions used", "IO_file_doallocate"])
+    suppressions = runner.write("suppressions", "leak:^leak$\n")
+    runner.run("what is suppressed may be left", 0, "leak", f"--suppressions={suppressions}", "--max-live=0",
+               says=["ok", "Suppressions used", "^leak$"])
+    runner.run("a bad file, before anything is run", 125, "leak", "--suppressions=missing", "--max-live=0", says=["missing: No such file"])
+    runner.run("suppressions without a limit", 2, "leak", f"--suppressions={suppressions}", says=["--max-live"])
+    runner.run("a bad limit", 2, "", "--max-peak=much", says=["bad value"])
+
+
+def check_families(runner):
+    text = runner.run("a child that leaks", 1, "fork", "-q", "--max-live=0", says=["failed", "left 1000 B in 1 block"])
+    child = re.search(r"\(pid (\d+)\)", text)
+    own = json.loads(runner.tool("list", "--json").stdout)
+    parents = {entry["pid"] for entry in own} - {int(child[1])}
+    runner.tap.ok(len(text.splitlines()) == 2 and len(parents) >= 1, "is named, and its parent is not", text)
+    runner.run("both keep it", 0, "fork", "--max-live=1000", says=["ok     all 2 processes"])
+    runner.run("what it left before it became another program is gone", 0, "exec", "-q", "--max-live=0", silent=True)
+    runner.run("its peak counts", 1, "exec", "-q", "--max-peak=100", says=["failed"])
+
+
+def check_blind(runner):
+    static = runner.compile("static", "-static")
+    if not static:
+        runner.tap.skip("a static program", "no static libc")
+        return
+    runner.run("what cannot be recorded has passed no limit", 1, "", "-q", "--max-peak=1G", program=static,
+               says=["limits cannot be checked"])
+    runner.run("but its own status wins", 9, "fail", "-q", "--max-peak=1G", program=static, says=["limits cannot be checked"])
+
+
 def main():
     os.environ.pop("MEMTRACE_SUPPRESSIONS", None)
     with Tap() as tap, Tracer(Build()) as tracer:
         for check in (check_limits, check_json, check_empty_blocks, check_suppressed, check_misuse):
             tap.run(lambda _, check=check: check(Checker(tap, tracer)), name=check.__name__)
+        for check in (check_run, check_families, check_blind):
+            tap.run(lambda _, check=check: check(Runner(tap, tracer)), name=check.__name__)
         tap.run(check_against_lsan, tracer)
 
 
