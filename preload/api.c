@@ -14,6 +14,7 @@
 #include "text.h"
 #include "totals.h"
 #include "trace_file.h"
+#include "traceback.h"
 #include "world.h"
 
 /* Who asks. */
@@ -111,6 +112,19 @@ static uint64_t get_tracemalloc_memory(void)
     return lifecycle_is_recording() ? arena_total_bytes() + trace_file_bytes() : 0;
 }
 
+/* --- blocks --- */
+
+static size_t get_object_traceback(const void *block, struct memtrace_frame *frames, size_t room)
+{
+    return lifecycle_may_record() ? traceback_of_block(block, frames, room) : 0;
+}
+
+static void dump_object_traceback(int fd, const void *block)
+{
+    if (lifecycle_may_record())
+        traceback_dump(fd, block);
+}
+
 /* --- moments --- */
 
 /* Where the world cannot be stopped, other threads' counters move while they are read. */
@@ -163,6 +177,8 @@ __attribute__((visibility("default"))) const struct memtrace_interface *memtrace
         .phase_begin = phase_begin,
         .phase_end = phase_end,
         .clear_traces = clear_traces,
+        .get_object_traceback = get_object_traceback,
+        .dump_object_traceback = dump_object_traceback,
     };
     return &interface;
 }

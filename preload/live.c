@@ -281,6 +281,14 @@ void live_uncount_block(const void *pointer)
         change_count(count, -1);
 }
 
+struct live_block live_find(const void *pointer)
+{
+    uint64_t address = (uint64_t)pointer;
+    uint32_t *word = slot(address);
+    uint32_t head = word ? load(word) : 0;
+    return head & HEAD ? block_at(word, address, head) : (struct live_block){0};
+}
+
 struct live_block live_remove(const void *pointer)
 {
     uint64_t address = (uint64_t)pointer;

@@ -37,6 +37,9 @@ uint64_t live_origin_ns(void);
 struct live_block live_insert(const void *address, uint64_t size_bytes, uint32_t counters,
                               bool *ret_failed);
 
+/* What is known of a block; its counters are 0 if nothing is. */
+struct live_block live_find(const void *address);
+
 /* Forgets a block and returns what was known of it. */
 struct live_block live_remove(const void *address);
 

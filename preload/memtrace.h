@@ -26,6 +26,16 @@ extern "C" {
 #define RTLD_DEFAULT ((void *)0)
 #endif
 
+/* One call on the way to a block: the call instruction, or an instruction that a signal has
+ * interrupted. */
+struct memtrace_frame {
+    const char *module; /* the ELF file's path, "" if it is in none; where a stack is not known any
+                           further, why: "<unknown caller>", and the rest is zero */
+    uint64_t offset;  /* in that file's own address space, as addr2line and memtrace report have it;
+                         without a file, the address */
+    uint64_t address; /* in this process, if the file is still where it was */
+};
+
 /* What libmemtrace.so offers; it only ever grows at its end. size_bytes lets an older header meet a
  * newer library and the other way round: what lies beyond it is not there. */
 struct memtrace_interface {
@@ -41,6 +51,8 @@ struct memtrace_interface {
     void (*phase_begin)(const char *name);
     void (*phase_end)(const char *name);
     bool (*clear_traces)(void);
+    size_t (*get_object_traceback)(const void *block, struct memtrace_frame *frames, size_t room);
+    void (*dump_object_traceback)(int fd, const void *block);
 };
 
 static inline const struct memtrace_interface *memtrace_search(void)
@@ -133,6 +145,28 @@ static inline uint64_t memtrace_get_tracemalloc_memory(void)
 {
     const struct memtrace_interface *recorder = memtrace_find();
     return recorder ? recorder->get_tracemalloc_memory() : 0;
+}
+
+/* --- blocks --- */
+
+/* The call stack that a live block was allocated by, innermost call first: fills frames as far as
+ * there is room, and returns how many there are. 0: it is not known; a block is known by its first
+ * byte. Names and lines are for others to find; strings stay where they are. */
+static inline size_t memtrace_get_object_traceback(const void *block, struct memtrace_frame *frames,
+                                                   size_t room)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    return MEMTRACE_HAS(recorder, get_object_traceback)
+               ? recorder->get_object_traceback(block, frames, room)
+               : 0;
+}
+
+/* Writes the same as text, a line MODULE+0xOFFSET for each call. Nothing without a recorder. */
+static inline void memtrace_dump_object_traceback(int fd, const void *block)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, dump_object_traceback))
+        recorder->dump_object_traceback(fd, block);
 }
 
 /* --- moments; names are up to 255 bytes long, NULL is none --- */

@@ -191,6 +191,18 @@ void text_add_number(struct text *text, uint64_t number)
     text_add_bytes(text, digits + first, sizeof digits - first);
 }
 
+void text_add_hex(struct text *text, uint64_t number)
+{
+    unsigned shift = 60;
+    while (shift && !(number >> shift))
+        shift -= 4;
+    for (;; shift -= 4) {
+        text_add_bytes(text, &"0123456789abcdef"[number >> shift & 15], 1);
+        if (!shift)
+            return;
+    }
+}
+
 void text_warn(const char *a, const char *b, const char *c)
 {
     char line[512];

@@ -41,6 +41,7 @@ void text_init(struct text *text, char *buffer, size_t capacity);
 void text_add(struct text *text, const char *more);
 void text_add_bytes(struct text *text, const char *more, size_t size_bytes);
 void text_add_number(struct text *text, uint64_t number);
+void text_add_hex(struct text *text, uint64_t number);
 
 /* Writes "memtrace: a b\n" to standard error in one piece. Control characters become '?'. */
 void text_warn(const char *a, const char *b, const char *c);

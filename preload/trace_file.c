@@ -630,7 +630,7 @@ uint32_t trace_count(enum trace_section section)
 
 struct trace_string trace_add_string(const char *bytes, size_t size_bytes)
 {
-    int64_t offset = trace_reserve(SECTION_STRINGS, size_bytes);
+    int64_t offset = trace_reserve(SECTION_STRINGS, size_bytes + 1);
     if (offset < 0)
         return (struct trace_string){0};
     memcpy(trace.strings + offset, bytes, size_bytes);

@@ -55,7 +55,7 @@ uint64_t trace_capacity(enum trace_section section);
 /* Elements reserved so far. */
 uint32_t trace_count(enum trace_section section);
 
-/* Copies a string into the file; empty when there is no room. */
+/* Copies a string into the file, with a zero behind it; empty when there is no room. */
 struct trace_string trace_add_string(const char *bytes, size_t size_bytes);
 
 /* The size of the file. */

@@ -104,7 +104,7 @@ enum trace_flag {
     TRACE_PAUSED = 4   /* memtrace_stop() was called, and memtrace_start() not since */
 };
 
-/* A string in SECTION_STRINGS; not terminated. */
+/* A string in SECTION_STRINGS. */
 struct trace_string {
     uint32_t offset;
     uint32_t size_bytes;

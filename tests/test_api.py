@@ -4,7 +4,7 @@
 import sys
 
 from tap import Tap
-from test_fixtures import check_agreement, check_lines, check_no_anomalies, check_no_others, expect, Lines
+from test_fixtures import check_agreement, check_lines, check_no_anomalies, check_no_others, expect, Lines, tags
 from traced import Build, execute, Tracer
 
 MOMENTS = 150  # in exact_moments.c
@@ -241,6 +241,52 @@ class Api:
             tap.equal({self.lines(child).at("exact_moments.c", "child").get("live_bytes") for child in children}, {300 * 17},
                       f"exact_moments {what}: children record again what they allocate")
 
+    # ---- blocks ----
+
+    def reported(self, trace):
+        """{line of tracebacks.c: [(module, offset)]} of what is live, from the tool, without what was inlined."""
+        report = self.tracer.report(trace, "--group-by=traceback", "--system")
+        stacks = {}
+        for entry in filter(lambda entry: entry["live_count"], report["statistics"]):
+            frames = [frame for frame in entry["traceback"] if not frame["inlined"]]
+            line = next((frame["line"] for frame in frames if frame.get("file", "").endswith("tracebacks.c")), None)
+            stacks[line] = [(frame.get("module", frame["function"]), frame.get("offset", 0)) for frame in frames]
+        return stacks
+
+    def tracebacks(self, tap):
+        for name, environment in (("tracebacks", {}), ("tracebacks, depth 3", {"MEMTRACE_DEPTH": "3"})):
+            result, _ = self.run(tap, "tracebacks", environment=environment)
+            told, dumps = self.read_tracebacks(result.stdout.decode().splitlines())
+            trace = next(trace for trace in result.traces if not trace.header["flags"] & self.number["TRACE_FORKED"])
+            reported = self.reported(trace)
+            for tag in ("deep", "strdup", "realloc", "thread"):
+                expected = reported[tags()["tracebacks.c", tag]]
+                tap.equal(told[tag][1], expected, f"{name}: {tag} as it is reported")
+                tap.equal(told[tag][0], [str(len(expected)), "1"], f"{name}: {tag} with less room")
+            tap.equal(told["child"], told["thread"], f"{name}: a forked child knows its parent's blocks")
+            tap.equal([told[key] for key in ("inside", "stack", "null", "freed")], [(["0", "1"], [])] * 4,
+                      f"{name}: what is no block has none")
+            lines = [f"  {module}+0x{offset:x}" if not module.startswith("<") else f"  {module}"
+                     for module, offset in told["thread"][1]]
+            tap.equal(dumps[:-1], ["Memory block allocated at (most recent call first):", *lines], f"{name}: as text")
+            tap.ok(dumps[-1].startswith("No block that memtrace knows begins at 0x"), f"{name}: none as text", dumps[-1])
+        tap.equal(told["deep"][1][-1][0], "<deeper than the limit>", f"{name}: says where it was cut")
+
+    @staticmethod
+    def read_tracebacks(lines):
+        """{name: ([count, is the same with less room], [(module, offset)])}, and the dumps' lines"""
+        told, dumps, name = {}, [], None
+        for line in lines:
+            words = line.rsplit(" ", 2)
+            if line.startswith(("Memory", "No", "  ")):
+                dumps.append(line)
+            elif words[1].isdigit() and words[0].isalpha() and words[0] not in told:
+                name = words[0]
+                told[name] = (words[1:], [])
+            else:
+                told[name][1].append((words[0], int(words[1], 16)))
+        return told, dumps
+
     # ---- where it is hard ----
 
     def stuck(self, tap):
@@ -271,7 +317,7 @@ class Api:
             tap.equal((result.status, result.stderr.decode().splitlines()), (0, output), f"{program}: without the recorder")
 
 
-ALL = "paused paused_fork paused_sampled peak_reset cleared cleared_fork killed_while_clearing phases exact_moments forked_moments stuck handler_asks alone".split()
+ALL = "paused paused_fork paused_sampled peak_reset cleared cleared_fork killed_while_clearing phases exact_moments forked_moments tracebacks stuck handler_asks alone".split()
 
 
 def main():
