@@ -12,12 +12,13 @@ import pathlib
 import random
 import re
 import shutil
+import subprocess
 import tracemalloc
 
 from made_trace import MadeTrace
 from tap import Tap
 from trace_file import TraceFile
-from traced import Build, Tracer, execute
+from traced import Build, Tracer, clean_environment, execute
 
 FILES = ["/src/demo.c", "/src/Demo.c", "/src/demo.cc", "/src/sub dir/größe.c", "/src/日本語/ファイル.c", "/src/😀.c", "/src/\uff5e.c",
          "/other/demo.c", "/other/a.c", "/other/a/b.c", "/other/x[1].c", "relative.c", "/src/z%s.c"]
@@ -421,12 +422,50 @@ def check_builds(tap, build, tracer):
     tap.ok("libx.so(alpha): size=100 B (+0 B), count=1 (+0)" in text, "without lines functions stand for addresses", text)
 
 
+# ---- what was recorded ----
+
+def tagged_line(build, tag):
+    lines = (build.source / "tests" / "programs" / "leak_between.c").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if f"/* @{tag} */" in line)
+
+
+def check_recorded(tap, build, tracer):
+    """A leak between two snapshots, while the program runs, after its end, and across two processes."""
+    command = Command(tap, build, tracer.new_directory())
+    leaked, refreshed = tagged_line(build, "leaked"), tagged_line(build, "refreshed")
+
+    def check(name, old, new, leaked_diff, cached_diff=0):
+        result = command.run("--json", old, new)
+        items = json.loads(result.stdout)["statistics"] if result.status == 0 else []
+        got = {item["line"]: (item["size_diff"], item["count_diff"]) for item in items if item.get("file", "").endswith("leak_between.c")}
+        tap.equal(got, {leaked: (56 * leaked_diff, leaked_diff), refreshed: (1000 * cached_diff, cached_diff)}, name, result.stderr)
+        first = max((leaked, 56 * leaked_diff), (refreshed, 1000 * cached_diff), key=lambda pair: abs(pair[1]))[0]
+        tap.equal(items and items[0].get("line"), first, f"{name}: names the line first")
+
+    environment = clean_environment({"LD_PRELOAD": str(build.recorder), "MEMTRACE_OUTPUT": str(command.directory / "a.memtrace")})
+    argv = [build.program("leak_between"), "2000", "wait"]
+    with subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        check("running: between two snapshots", f"{process.pid}@warm", f"{process.pid}@half", 100)
+        check("running: since a snapshot", f"{process.pid}@half", process.pid, 100)
+        check("running: since the start", f"{process.pid}@start", f"{process.pid}@now", 200, 64)
+        process.stdin.close()
+        process.wait()
+    check("ended: between two snapshots", "a.memtrace@warm", "a.memtrace@half", 100)
+    check("ended: until the end", "a.memtrace@warm", "a.memtrace", 200)
+    execute([build.program("leak_between"), "5000"], {**environment, "MEMTRACE_OUTPUT": str(command.directory / "b.memtrace")})
+    check("another process", "a.memtrace", "b.memtrace", 300)
+    check("moments of two processes", "a.memtrace@half", "b.memtrace@half", 150)
+    check("backwards", "b.memtrace@half", "a.memtrace@warm", -250)
+
+
 def main():
     build = Build()
     with Tap() as tap, Tracer(build) as tracer:
         if not shutil.which("cc"):
             tap.skip("all of it", "no compiler")
             return
+        tap.run(check_recorded, build, tracer)
         tap.run(check_random_heaps, build, tracer)
         tap.run(check_usage, build, tracer)
         tap.run(check_text, build, tracer)
