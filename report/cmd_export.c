@@ -27,7 +27,7 @@ static const struct option_row rows[] = {
     {'f', "format", "FORMAT", "one of those below"},
     {'o', "output", "FILE", "default: stdout, also -; compressed if it ends in .gz or .zst"},
     {'m', "measure", "MEASURE", "live, peak, total, count, temporary; several: again"},
-    {'g', "group-by", "KIND", "json, csv: line, function, file, module, traceback, thread"},
+    {'g', "group-by", "KIND", "folded, speedscope: line, function; json, csv: any of report's"},
     {OPTION_CUMULATIVE, "cumulative", NULL, "json, csv: charge every line of a stack, each once"},
     {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
     {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
@@ -107,12 +107,25 @@ static bool take_option(struct request *request, int id, const char *value)
     }
 }
 
+static bool takes_grouping(const struct request *request)
+{
+    switch (request->format->groups) {
+    case EXPORT_BY_ANY:
+        return true;
+    case EXPORT_BY_LINE_OR_FUNCTION:
+        return !request->is_cumulative && request->group_by <= GROUP_BY_FUNCTION;
+    default:
+        return !request->is_cumulative && !request->has_group_by;
+    }
+}
+
 static bool check_request(const struct request *request)
 {
     if (!request->format)
         return command_misuse("which --format? (see memtrace help export)") == STATUS_OK;
-    if (!request->format->is_report && (request->has_group_by || request->is_cumulative))
-        return command_misuse("--group-by and --cumulative are for json and csv") == STATUS_OK;
+    if (!takes_grouping(request))
+        return command_misuse("%s does not take that grouping (see memtrace help export)",
+                              request->format->name) == STATUS_OK;
     if (request->is_cumulative &&
         (request->group_by == GROUP_BY_TRACEBACK || request->group_by == GROUP_BY_THREAD))
         return command_misuse("--cumulative makes no sense with --group-by=%s",

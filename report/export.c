@@ -91,6 +91,11 @@ bool export_statistics(const struct export *export, struct statistics *statistic
     return statistics_init(statistics, export->stacks, &query, error);
 }
 
+enum call_grain export_grain(const struct export *export)
+{
+    return export->group_by == GROUP_BY_FUNCTION ? GRAIN_FUNCTION : GRAIN_LINE;
+}
+
 bool export_tree(const struct export *export, struct call_tree *tree, enum call_grain grain,
                  struct error *error)
 {

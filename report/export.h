@@ -31,14 +31,21 @@ struct export_measure {
     bool is_in_bytes;
 };
 
+/* What --group-by may say of a format. */
+enum export_groups {
+    EXPORT_AS_IT_IS,
+    EXPORT_BY_LINE_OR_FUNCTION,
+    EXPORT_BY_ANY /* it is a report */
+};
+
 struct export_format {
     const char *name;
     const char *summary;
     const char *next; /* a command to look at it with; %s: the file. NULL: none */
     bool is_binary;   /* not for a terminal */
     bool is_gzip;     /* whatever the file is called */
-    bool is_report;   /* takes groupings */
-    bool is_whole;    /* of a whole run: an earlier moment will not do */
+    enum export_groups groups;
+    bool is_whole; /* of a whole run: an earlier moment will not do */
     bool (*write)(FILE *out, const struct export *export, struct error *error);
 };
 
@@ -62,6 +69,8 @@ int64_t export_figure(const struct figures *figures, size_t offset);
 /* The report that is exported. */
 bool export_statistics(const struct export *export, struct statistics *statistics,
                        struct error *error);
+/* Lines, or with --group-by=function functions. */
+enum call_grain export_grain(const struct export *export);
 /* The tree of everything that is exported. */
 bool export_tree(const struct export *export, struct call_tree *tree, enum call_grain grain,
                  struct error *error);

@@ -25,9 +25,7 @@ struct grind {
     size_t measure_count;
     struct numbering objects; /* address of the path */
     struct numbering files;
-    bool *is_named;     /* per function */
-    const char *object; /* of the function that is being written */
-    const char *file;
+    bool *is_named; /* per function */
 };
 
 /* --- names --- */
@@ -116,12 +114,10 @@ static bool write_call(struct grind *grind, const struct graph_call *call)
     uint32_t line = call->frame == NO_FRAME ? 0 : frame_at(grind, call->frame)->line;
     if (!has_cost(grind, &call->figures))
         return true;
-    if (object_of(callee) != grind->object &&
-        !write_name(grind, "cob", &grind->objects, object_of(callee)))
-        return false;
-    if (file_of(callee) != grind->file && !write_name(grind, "cfi", &grind->files, file_of(callee)))
-        return false;
-    if (!write_function(grind, "cfn", call->callee))
+    /* Both may be left out if they are the caller's, but not all readers know. */
+    if (!write_name(grind, "cob", &grind->objects, object_of(callee)) ||
+        !write_name(grind, "cfi", &grind->files, file_of(callee)) ||
+        !write_function(grind, "cfn", call->callee))
         return false;
     uint64_t count = call->figures.alloc_count ? call->figures.alloc_count : 1;
     fprintf(grind->out, "calls=%" PRIu64 " %" PRIu32 "\n%" PRIu32, count, callee->line, line);
@@ -132,18 +128,14 @@ static bool write_call(struct grind *grind, const struct graph_call *call)
 static bool begin_function(struct grind *grind, uint32_t function)
 {
     const struct frame *frame = frame_at(grind, grind->graph->functions[function].frame);
-    grind->object = object_of(frame);
-    grind->file = file_of(frame);
     fputc('\n', grind->out);
-    return write_name(grind, "ob", &grind->objects, grind->object) &&
-           write_name(grind, "fl", &grind->files, grind->file) &&
+    return write_name(grind, "ob", &grind->objects, object_of(frame)) &&
+           write_name(grind, "fl", &grind->files, file_of(frame)) &&
            write_function(grind, "fn", function);
 }
 
 static bool begin_outside(struct grind *grind)
 {
-    grind->object = NULL;
-    grind->file = unknown;
     fputc('\n', grind->out);
     if (!write_name(grind, "fl", &grind->files, unknown))
         return false;

@@ -140,6 +140,6 @@ static bool write_csv(FILE *out, const struct export *export, struct error *erro
 const struct export_format export_csv = {
     .name = "csv",
     .summary = "the same as a table for spreadsheets",
-    .is_report = true,
+    .groups = EXPORT_BY_ANY,
     .write = write_csv,
 };

@@ -3,6 +3,7 @@
  * frames apart by semicolons, then a space and the number. */
 #include "export.h"
 
+#include "label.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -12,14 +13,15 @@
 struct folding {
     FILE *out;
     const struct call_tree *tree;
+    enum call_grain grain;
     char **names;   /* per group of frames, NULL: not named yet */
     uint32_t *path; /* of the stack at hand */
 };
 
 /* A semicolon would end the frame; it is what stackcollapse makes of one, too. */
-static char *make_name(const struct frame *frame)
+static char *make_name(const struct frame *frame, enum call_grain grain)
 {
-    char *plain = export_frame_name(frame);
+    char *plain = grain == GRAIN_LINE ? export_frame_name(frame) : label_function(frame);
     char *name = plain ? export_escaped(plain) : NULL;
     for (char *at = name; at && (at = strchr(at, ';'));)
         *at = ':';
@@ -33,7 +35,7 @@ static bool write_stack(struct folding *folding, uint32_t node, int64_t value)
     for (uint32_t i = count; i-- > 0;) {
         char **name = &folding->names[folding->tree->nodes[folding->path[i]].group];
         if (!*name)
-            *name = make_name(call_tree_frame(folding->tree, folding->path[i]));
+            *name = make_name(call_tree_frame(folding->tree, folding->path[i]), folding->grain);
         if (!*name)
             return false;
         fputs(*name, folding->out);
@@ -57,9 +59,9 @@ static bool write_stacks(struct folding *folding, enum measure measure)
 static bool write_folded(FILE *out, const struct export *export, struct error *error)
 {
     struct call_tree tree;
-    if (!export_tree(export, &tree, GRAIN_LINE, error))
+    if (!export_tree(export, &tree, export_grain(export), error))
         return false;
-    struct folding folding = {.out = out, .tree = &tree};
+    struct folding folding = {.out = out, .tree = &tree, .grain = export_grain(export)};
     folding.names = calloc((size_t)tree.group_count + 1, sizeof *folding.names);
     folding.path = malloc(((size_t)tree.depth_max + 1) * sizeof *folding.path);
     bool is_ok = folding.names && folding.path &&
@@ -76,5 +78,6 @@ const struct export_format export_folded = {
     .name = "folded",
     .summary = "folded stacks, for flamegraph.pl and most flame graph viewers",
     .next = "flamegraph.pl %s > flames.svg",
+    .groups = EXPORT_BY_LINE_OR_FUNCTION,
     .write = write_folded,
 };

@@ -17,6 +17,6 @@ static bool write_json(FILE *out, const struct export *export, struct error *err
 const struct export_format export_json = {
     .name = "json",
     .summary = "the report, by any --group-by, as report --json has it",
-    .is_report = true,
+    .groups = EXPORT_BY_ANY,
     .write = write_json,
 };

@@ -17,7 +17,7 @@ struct script {
     const struct call_tree *tree;
     enum measure measure;
     char *command;
-    char **functions; /* per group of frames, NULL: not named yet */
+    char **lines; /* per group of frames, NULL: not made yet */
     uint32_t *path;
     uint64_t sample_count;
 };
@@ -37,34 +37,35 @@ static void write_head(struct script *script, int64_t value)
             number % 1000000, value, export_measure(script->measure)->word);
 }
 
-/* A module's path ends at a space; an inlined call has none. */
-static bool write_module(struct script *script, const struct frame *frame)
+/* The line of a frame. A module's path ends at a space; an inlined call has none. */
+static char *make_line(const struct trace *trace, const struct frame *frame)
 {
+    bool has_module = !frame->is_special && frame->module_index < trace->module_count;
+    uint64_t address =
+        has_module ? trace->modules[frame->module_index].load_bias + frame->offset : 0;
+    char *plain = label_function(frame);
+    char *function = plain ? export_escaped(plain) : NULL;
     char *module = export_escaped(frame->is_inlined ? "inlined"
                                   : *frame->module  ? frame->module
                                                     : "[unknown]");
+    char *line = NULL;
     replace_spaces(module);
-    fprintf(script->out, " (%s)\n", module ? module : "");
+    if (function && module &&
+        asprintf(&line, "\t%16" PRIx64 " %s (%s)\n", address, function, module) < 0)
+        line = NULL;
+    free(plain);
+    free(function);
     free(module);
-    return module;
+    return line;
 }
 
 static bool write_frame(struct script *script, uint32_t node)
 {
-    const struct frame *frame = call_tree_frame(script->tree, node);
-    const struct trace *trace = script->tree->stacks->trace;
-    char **function = &script->functions[script->tree->nodes[node].group];
-    uint64_t bias = frame->is_special || frame->module_index >= trace->module_count
-                        ? 0
-                        : trace->modules[frame->module_index].load_bias;
-    if (!*function) {
-        char *plain = label_function(frame);
-        *function = plain ? export_escaped(plain) : NULL;
-        free(plain);
-    }
-    fprintf(script->out, "\t%16" PRIx64 " %s", frame->is_special ? 0 : bias + frame->offset,
-            *function ? *function : "");
-    return write_module(script, frame) && *function;
+    char **line = &script->lines[script->tree->nodes[node].group];
+    if (!*line)
+        *line = make_line(script->tree->stacks->trace, call_tree_frame(script->tree, node));
+    fputs(*line ? *line : "", script->out);
+    return *line;
 }
 
 static bool write_samples(struct script *script)
@@ -93,13 +94,13 @@ static bool write_perf(FILE *out, const struct export *export, struct error *err
         .out = out, .tree = &tree, .measure = export_one_measure(export, &tree.total)};
     script.command = export_escaped(text_basename(export->stacks->trace->program));
     replace_spaces(script.command);
-    script.functions = calloc((size_t)tree.group_count + 1, sizeof *script.functions);
+    script.lines = calloc((size_t)tree.group_count + 1, sizeof *script.lines);
     script.path = malloc(((size_t)tree.depth_max + 1) * sizeof *script.path);
-    bool is_ok = script.command && script.functions && script.path && write_samples(&script);
-    for (uint32_t i = 0; script.functions && i < tree.group_count; i++)
-        free(script.functions[i]);
+    bool is_ok = script.command && script.lines && script.path && write_samples(&script);
+    for (uint32_t i = 0; script.lines && i < tree.group_count; i++)
+        free(script.lines[i]);
     free(script.command);
-    free(script.functions);
+    free(script.lines);
     free(script.path);
     call_tree_finish(&tree);
     return is_ok || error_out_of_memory(error);

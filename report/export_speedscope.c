@@ -10,6 +10,7 @@
 
 struct scope {
     struct json json;
+    const struct export *export;
     const struct call_tree *tree;
     uint32_t *numbers; /* per group of frames: 1 + its place in the list, 0: not in it yet */
     uint32_t *path;
@@ -17,20 +18,25 @@ struct scope {
 
 /* --- frames --- */
 
-static bool write_frame(struct json *json, const struct frame *frame)
+/* By its name alone speedscope's table tells one from another. */
+static bool write_frame(struct scope *scope, const struct frame *frame)
 {
-    char *name = label_function(frame);
-    json_open_object(json);
-    json_member_string(json, "name", name ? name : "");
-    if (frame->file) {
-        json_member_string(json, "file", frame->file);
-        json_member_unsigned(json, "line", frame->line);
-    } else if (!frame->is_special && *frame->module) {
-        json_member_string(json, "file", frame->module);
-    }
-    json_close_object(json);
+    char *name = export_grain(scope->export) == GRAIN_LINE ? export_frame_name(frame)
+                                                           : label_function(frame);
+    char *escaped = name ? export_escaped(name) : NULL;
+    char *file = export_escaped(frame->file ? frame->file : frame->module);
+    json_open_object(&scope->json);
+    json_member_string(&scope->json, "name", escaped ? escaped : "");
+    if (file && *file)
+        json_member_string(&scope->json, "file", file);
+    if (frame->file && export_grain(scope->export) == GRAIN_LINE)
+        json_member_unsigned(&scope->json, "line", frame->line);
+    json_close_object(&scope->json);
+    bool is_ok = escaped && file;
     free(name);
-    return name;
+    free(escaped);
+    free(file);
+    return is_ok;
 }
 
 static bool write_frames(struct scope *scope)
@@ -45,7 +51,7 @@ static bool write_frames(struct scope *scope)
         if (*number)
             continue;
         *number = ++count;
-        is_ok = write_frame(&scope->json, call_tree_frame(tree, i));
+        is_ok = write_frame(scope, call_tree_frame(tree, i));
     }
     json_close_array(&scope->json);
     return is_ok;
@@ -104,8 +110,9 @@ static void write_profile(struct scope *scope, enum measure measure)
 }
 
 /* The one that is shown first is the one that a format with only one would hold. */
-static void write_profiles(struct scope *scope, const struct export *export)
+static void write_profiles(struct scope *scope)
 {
+    const struct export *export = scope->export;
     enum measure measures[MEASURE_COUNT_OF];
     enum measure first = export_one_measure(export, &scope->tree->total);
     size_t count = export_all_measures(export, measures);
@@ -121,18 +128,18 @@ static void write_profiles(struct scope *scope, const struct export *export)
     json_member_unsigned(&scope->json, "activeProfileIndex", active);
 }
 
-static bool write_document(struct scope *scope, const struct export *export)
+static bool write_document(struct scope *scope)
 {
     struct json *json = &scope->json;
     json_open_object(json);
     json_member_string(json, "$schema", "https://www.speedscope.app/file-format-schema.json");
     json_member_string(json, "exporter", "memtrace");
-    json_member_string(json, "name", text_basename(export->stacks->trace->program));
+    json_member_string(json, "name", text_basename(scope->export->stacks->trace->program));
     json_name(json, "shared");
     json_open_object(json);
     bool is_ok = write_frames(scope);
     json_close_object(json);
-    write_profiles(scope, export);
+    write_profiles(scope);
     json_close_object(json);
     json_end(json);
     return is_ok;
@@ -141,12 +148,12 @@ static bool write_document(struct scope *scope, const struct export *export)
 static bool write_speedscope(FILE *out, const struct export *export, struct error *error)
 {
     struct call_tree tree;
-    if (!export_tree(export, &tree, GRAIN_LINE, error))
+    if (!export_tree(export, &tree, export_grain(export), error))
         return false;
-    struct scope scope = {.json = json_begin(out), .tree = &tree};
+    struct scope scope = {.json = json_begin(out), .export = export, .tree = &tree};
     scope.numbers = calloc((size_t)tree.group_count + 1, sizeof *scope.numbers);
     scope.path = malloc(((size_t)tree.depth_max + 1) * sizeof *scope.path);
-    bool is_ok = scope.numbers && scope.path && write_document(&scope, export);
+    bool is_ok = scope.numbers && scope.path && write_document(&scope);
     free(scope.numbers);
     free(scope.path);
     call_tree_finish(&tree);
@@ -157,5 +164,6 @@ const struct export_format export_speedscope = {
     .name = "speedscope",
     .summary = "JSON for speedscope, one profile per measure",
     .next = "speedscope %s",
+    .groups = EXPORT_BY_LINE_OR_FUNCTION,
     .write = write_speedscope,
 };

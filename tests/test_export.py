@@ -165,6 +165,12 @@ class Exports:
             sums[tuple(name if name and re.search(r":\d+\)$", name) else None for name in stack)] += value
         return dict(sums)
 
+        got = self.folded_stacks("--measure=total", "--group-by=function")
+        expected = collections.Counter()
+        for stack, value in self.reference.values("total").items():
+            expected[tuple(function.replace(";", ":") for function, _, _ in stack)] += value
+        self.equal(got, dict(expected), "folded: stacks of functions")
+
     def flamegraph(self):
         script = pathlib.Path("/usr/share/perl5/Devel/NYTProf/flamegraph.pl")
         if not script.exists():
@@ -242,8 +248,11 @@ class Exports:
 
     def speedscope(self):
         document = json.loads(self.export("speedscope"))
-        frames = [(escaped(frame["name"]).replace("\ufffd", "\\xff"), escaped(frame.get("file", "")) if frame.get("line") else "",
-                   frame.get("line", 0)) for frame in document["shared"]["frames"]]
+        frames = []
+        for frame in document["shared"]["frames"]:
+            base = pathlib.PurePosixPath(frame.get("file", "")).name
+            where = f" ({base}:{frame['line']})" if "line" in frame else f" (in {base})"
+            frames.append((frame["name"].removesuffix(where), frame["file"] if "line" in frame else "", frame.get("line", 0)))
         self.equal([profile["unit"] for profile in document["profiles"]], ["bytes"] * 3 + ["none"] * 2, "speedscope: units")
         for measure, profile in zip(MEASURES, document["profiles"]):
             got = collections.Counter()
@@ -733,6 +742,8 @@ def check_failures(tap, tracer):
     refuses("no format", 2, trace, says=b"--format")
     refuses("an unknown measure", 2, "--format=folded", "--measure=nonsense", trace, says=b"nonsense")
     refuses("a missing trace", 1, "--format=folded", directory / "missing", says=b"No such file")
+    refuses("a grouping it has not", 2, "--format=folded", "--group-by=file", trace, says=b"group")
+    refuses("any grouping where there is none", 2, "--format=pprof", "--group-by=line", trace, says=b"group")
     refuses("two traces", 2, "--format=folded", trace, trace)
     refuses("too many patterns", 2, "--format=folded", *["--filter=x"] * 65, trace)
     for form in FORMATS:
