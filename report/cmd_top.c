@@ -11,6 +11,7 @@
 #include "text.h"
 #include "top_keys.h"
 #include "top_live.h"
+#include "top_pages.h"
 #include "top_program.h"
 #include "top_view.h"
 
@@ -186,7 +187,8 @@ static bool open_trace(struct top *top, char *path, struct error *error)
 {
     const struct request *request = top->request;
     const struct top_model *before = top->live ? &top->live->model : NULL;
-    struct top_live *live = path ? top_live_open(path, error) : NULL;
+    struct top_live *live =
+        path ? top_live_open(path, request->is_once ? 0 : request->interval_ns, error) : NULL;
     if (!live)
         return false;
     top_model_sort(&live->model, before ? before->sort : request->sort);
@@ -540,6 +542,30 @@ static void say_where(const char *what, const char *path)
     fputc('\n', stderr);
 }
 
+/* The end of text from so many lines before it on. */
+static char *last_lines(char *text, int count)
+{
+    char *at = text + strlen(text);
+    if (at > text && at[-1] == '\n')
+        *--at = 0;
+    while (at > text && (at[-1] != '\n' || --count))
+        at--;
+    return at;
+}
+
+/* Of a program that failed they tell why. */
+static void print_last_output(const struct top_program *program)
+{
+    char *text = program->child.status ? top_read_end(program->output_path) : NULL;
+    char *rest = text ? last_lines(text, 5) : NULL;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        fputs("    ", stderr);
+        text_write(stderr, line);
+        fputc('\n', stderr);
+    }
+    free(text);
+}
+
 /* The same answer as run's. */
 static void print_answer(struct top *top)
 {
@@ -572,8 +598,11 @@ static void say_how_it_ended(struct top *top)
     if (top->child_count)
         fprintf(stderr, "  and %zu %s of child processes: memtrace list\n", top->child_count,
                 top->child_count == 1 ? "trace" : "traces");
-    if (program->output_path)
-        say_where("output", program->output_path);
+    if (!program->output_path)
+        return;
+    say_where("output", program->output_path);
+    if (program->has_ended)
+        print_last_output(program);
 }
 
 static int show_program(struct top *top)

@@ -21,7 +21,8 @@
 static const char enter_sequence[] = "\033[?1049h"; /* the other screen */
 /* No cursor, no new line of its own at the right edge. */
 static const char prepare_sequence[] = "\033[?25l\033[?7l\033[0m\033[2J";
-static const char leave_sequence[] = "\033[0m\033[?7h\033[?25h\033[?1049l";
+/* Cleared as well, for terminals that have but one screen. */
+static const char leave_sequence[] = "\033[0m\033[?7h\033[?25h\033[H\033[2J\033[?1049l";
 
 static const char *const style_sequences[STYLE_COUNT] = {
     [STYLE_PLAIN] = "",           [STYLE_STRONG] = "\033[1m",  [STYLE_DIM] = "\033[2m",

@@ -2,6 +2,8 @@
 /* top_live.c -- A trace, its names and the model of it, kept up to date. */
 #include "top_live.h"
 
+#include "top_past.h"
+
 #include <stdlib.h>
 
 static bool read_model(struct top_live *live, struct error *error)
@@ -18,7 +20,17 @@ static bool begin(struct top_live *live, struct error *error)
     return namer_init(&live->namer, &live->stacks, error) && read_model(live, error);
 }
 
-struct top_live *top_live_open(char *path, struct error *error)
+static bool recall(struct top_live *live, uint64_t interval_ns, struct error *error)
+{
+    struct trace trace;
+    if (!trace_read(&trace, live->follow.fd, error))
+        return false;
+    bool is_ok = top_past_recall(&live->model, &trace, interval_ns, error);
+    trace_close(&trace);
+    return is_ok;
+}
+
+struct top_live *top_live_open(char *path, uint64_t interval_ns, struct error *error)
 {
     struct top_live *live = calloc(1, sizeof *live);
     if (!live || !follow_open(&live->follow, path, error)) {
@@ -29,7 +41,7 @@ struct top_live *top_live_open(char *path, struct error *error)
         return NULL;
     }
     live->path = path;
-    if (begin(live, error))
+    if (begin(live, error) && (!interval_ns || recall(live, interval_ns, error)))
         return live;
     top_live_close(live);
     return NULL;

@@ -17,9 +17,9 @@ struct top_live {
     bool is_final; /* there is nothing more to be read */
 };
 
-/* Takes path, which is to be freed. A reading is made, names are not looked for yet. NULL with a
- * reason. */
-struct top_live *top_live_open(char *path, struct error *error);
+/* Takes path, which is to be freed. A reading is made, names are not looked for yet. interval_ns is
+ * how often there will be one; 0: the past does not matter. NULL with a reason. */
+struct top_live *top_live_open(char *path, uint64_t interval_ns, struct error *error);
 void top_live_close(struct top_live *live); /* NULL is nothing */
 
 /* Another reading, unless the program has ended. */

@@ -127,8 +127,8 @@ static void add_owner(struct top_model *model, uint32_t index)
 {
     const struct trace_owner *owner = &model->trace->owners[index];
     model->owner_sites[index] = NO_SITE;
-    if (!owner->node || owner->thread_domain >> OWNER_DOMAIN_SHIFT != DOMAIN_HEAP)
-        return;
+    if (!index || !owner->node || owner->thread_domain >> OWNER_DOMAIN_SHIFT != DOMAIN_HEAP)
+        return; /* [0] is unused, and unchecked */
     uint32_t *site = &model->node_sites[owner->node];
     if (*site == NO_SITE) {
         *site = model->site_count++;
@@ -482,6 +482,16 @@ bool top_model_read(struct top_model *model, uint64_t time_ns, int64_t rss_bytes
     bool is_ok = make_rows(model, false);
     add_point(model, rss_bytes);
     return is_ok;
+}
+
+void top_model_recall(struct top_model *model, const struct top_point *points, uint32_t count,
+                      bool is_whole)
+{
+    struct top_point first = model->points[0];
+    memcpy(model->points, points, count * sizeof *points);
+    model->points[count] = first;
+    model->point_count = count + 1;
+    model->is_whole = is_whole;
 }
 
 bool top_model_rename(struct top_model *model)

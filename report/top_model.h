@@ -103,6 +103,7 @@ struct top_model {
 
     struct top_point points[TOP_POINTS_MAX]; /* a ring */
     uint32_t point_count;                    /* of all readings */
+    bool is_whole;                           /* the points are all of a run */
     uint64_t time_ns;                        /* of the last reading */
     uint64_t before_time_ns;                 /* of the one before, 0: there was none */
     uint64_t base_time_ns;
@@ -117,6 +118,9 @@ void top_model_finish(struct top_model *model);
 
 /* Takes in the trace as it was at time_ns. */
 bool top_model_read(struct top_model *model, uint64_t time_ns, int64_t rss_bytes);
+/* What was before the first reading, at most TOP_POINTS_MAX - 1 points; to be called after it. */
+void top_model_recall(struct top_model *model, const struct top_point *points, uint32_t count,
+                      bool is_whole);
 /* The stacks know more names. */
 bool top_model_rename(struct top_model *model);
 

@@ -213,8 +213,7 @@ static void compose_help(struct text_page *page, const struct top_status *status
 
 /* --- output --- */
 
-/* The last lines of the file, as much as is worth reading here. */
-static char *read_end(const char *path)
+char *top_read_end(const char *path)
 {
     char *text = malloc(OUTPUT_BYTES + 1);
     int fd = text ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
@@ -231,7 +230,7 @@ static char *read_end(const char *path)
 
 static void compose_output(struct text_page *page, const struct top_status *status)
 {
-    char *text = status->output_path ? read_end(status->output_path) : NULL;
+    char *text = status->output_path ? top_read_end(status->output_path) : NULL;
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));)
         if (*line || rest)

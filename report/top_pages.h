@@ -15,6 +15,10 @@ struct number_text top_signed_size(double size_bytes);
 /* "0.3", "1,234" */
 struct number_text top_rate(double per_second);
 
+/* The last lines of a file, as much as is worth reading on a terminal; to be freed, NULL if there
+ * is none. */
+char *top_read_end(const char *path);
+
 /* Composes the page that the view is on. */
 void top_page_compose(struct text_page *page, struct top_view *view, const struct top_model *model,
                       const struct top_status *status, unsigned columns);

@@ -80,7 +80,7 @@ void top_view_move_to_start(struct top_view *view, const struct top_model *model
 void top_view_open(struct top_view *view, enum top_page page)
 {
     view->page = page;
-    view->page_first = 0;
+    view->page_first = view->page_count = 0;
 }
 
 /* --- the lines above the table --- */
@@ -228,6 +228,14 @@ struct curve {
     int64_t lowest, highest;
 };
 
+/* The last ones, or some of all. */
+static uint32_t point_at(const struct top_model *model, unsigned i, unsigned count)
+{
+    if (model->is_whole && count > 1)
+        return (uint32_t)((uint64_t)i * (model->point_count - 1) / (count - 1));
+    return (model->point_count - count + i) % TOP_POINTS_MAX;
+}
+
 static void take_points(struct curve *curve, const struct top_model *model, unsigned count,
                         bool is_rss)
 {
@@ -236,8 +244,7 @@ static void take_points(struct curve *curve, const struct top_model *model, unsi
     curve->count = count < known ? count : known;
     curve->lowest = curve->highest = -1;
     for (unsigned i = 0; i < curve->count; i++) {
-        uint32_t at = (model->point_count - curve->count + i) % TOP_POINTS_MAX;
-        const struct top_point *point = &model->points[at];
+        const struct top_point *point = &model->points[point_at(model, i, curve->count)];
         int64_t value = is_rss ? point->rss_bytes : point->live_bytes;
         curve->values[i] = value;
         if (value >= 0 && (curve->lowest < 0 || value < curve->lowest))
@@ -516,12 +523,15 @@ static void draw_page(struct top_view *view, const struct top_model *model,
     struct text_page page = {0};
     struct text_page heading = {0};
     const struct top_row *row = top_view_selected(view, model);
+    bool was_at_end = view->page_first + view->page_rows >= view->page_count;
     if (view->page == TOP_STACKS && row) {
         text_page_add(&heading, STYLE_HEADING, top_label(model, row), NULL);
         text_page_draw(&heading, 0, grid, top, bottom);
     }
     grid_tint(grid, top++, STYLE_HEADING);
     top_page_compose(&page, view, model, status, grid->columns);
+    if (view->page == TOP_OUTPUT && was_at_end) /* of output the last lines matter most */
+        view->page_first = page.count;
     view->page_count = page.count;
     view->page_rows = bottom > top ? bottom - top : 0;
     top_view_move(view, model, 0);

@@ -19,6 +19,8 @@
 #include "snapshot.h"
 #include "summary.h"
 #include "table.h"
+#include "top_past.h"
+#include "top_view.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -112,7 +114,37 @@ static void report_all_differences(const struct stacks *stacks, FILE *out)
     sites_finish(&sites);
 }
 
-static void report_trace(const struct trace *trace, FILE *out)
+/* As memtrace top shows it, the second time with half of it gone. */
+static void report_live(struct trace *trace, const struct stacks *stacks)
+{
+    struct error error;
+    struct grid grid;
+    struct top_view view = {0};
+    struct top_status status = {.program = trace->program, .trace_path = "", .is_running = true};
+    struct top_model *model = malloc(sizeof *model);
+    if (!model || !grid_init(&grid, 24, 80, true))
+        exit(99);
+    top_model_init(model, trace, stacks);
+    top_model_read(model, 1, -1);
+    top_past_recall(model, trace, 1, &error);
+    for (uint32_t i = 1; i < trace->owner_count; i += 2)
+        trace->counters[i] = (struct trace_counters){0};
+    top_model_read(model, 2, 1);
+    completeness_init(&status.completeness, trace);
+    for (int i = 0; i < GROUP_BY_COUNT; i++) {
+        top_model_group(model, (enum group_by)i);
+        top_model_sort(model, (enum top_sort)(i % TOP_SORT_COUNT));
+        top_model_filter(model, i & 1 ? "m" : "");
+        view.page = (enum top_page)(i % 3);
+        top_view_draw(&view, model, &status, &grid);
+    }
+    top_view_finish(&view);
+    top_model_finish(model);
+    grid_finish(&grid);
+    free(model);
+}
+
+static void report_trace(struct trace *trace, FILE *out)
 {
     struct error error;
     struct filters filters = {0};
@@ -131,6 +163,7 @@ static void report_trace(const struct trace *trace, FILE *out)
         annotation_finish(&annotation);
     }
     sources_finish(&sources);
+    report_live(trace, &stacks);
     stacks_finish(&stacks);
 }
 

@@ -313,7 +313,7 @@ def test_sizes(tap, tracer):
         test.ok(terminal.lines()[9].startswith("q quit"), "with its keys", terminal)
         for rows, columns in ((50, 200), (24, 80), (5, 20), (2, 10), (1, 1), (30, 100)):
             terminal.resize(rows, columns)
-            test.ok(terminal.shows("^q" if columns < 20 else "^q quit"), f"a window of {columns} by {rows}", terminal)
+            test.ok(terminal.shows("^q quit" if columns > 5 else "^\u2026"), f"a window of {columns} by {rows}", terminal)
         test.ok(terminal.shows(rf"^>  97\.7 KiB .*:{KEEP}  keep$") and terminal.shows(r"^heap .* RSS .*KiB to "),
                 "nothing is left of smaller ones", terminal)
         test.ok(sum(line.startswith("heap") for line in terminal.lines()) == 2, "no line is there twice", terminal)
@@ -476,6 +476,18 @@ def test_program(tap, tracer):
         if match:
             os.kill(int(match[1]), signal.SIGKILL)
 
+        terminal = test.top("--interval=0.2", "--", program, "keep", "3", "count", "1000", "wait", "", directory=str(directory))
+        terminal.shows("  keep")
+        terminal.press("o")
+        test.ok(terminal.shows("^line 1000$") and terminal.shows("of 1000$"), "of long output the end", terminal)
+        terminal.press("home")
+        test.ok(terminal.shows("^line 1$"), "and the beginning", terminal)
+        terminal.press("q", "q", "e")
+        terminal.ends()
+
+        terminal = test.top("--", program, "say", "first", "say", "last\033[2J", "end", "1", directory=str(directory))
+        test.ok(terminal.ends() and terminal.status() == 1 and terminal.shows(r"^    first") and
+                terminal.shows(r"^    last\\x1b\[2J"), "one that fails: what it said at last", terminal)
         terminal = test.top("--interval=0.2", "-o", "kept.trace", "--program-output=all.txt", "--", program, "keep", "3", "end",
                             "4", directory=str(directory))
         test.ok(terminal.ends() and terminal.status() == 4, "a short one: its status", terminal)

@@ -2,8 +2,9 @@
 /* on_demand.c -- Allocates what it is asked for, by its arguments and then by lines of input.
  *
  * keep N, drop N: blocks of 1000 bytes; other N: blocks of 100 bytes kept elsewhere; turn N:
- * allocates and frees; say TEXT, complain TEXT: to stdout, to stderr; threads N; become PROGRAM;
- * wait: for a signal; end N: ends with that status. Each line of input is answered by "done". */
+ * allocates and frees; say TEXT, complain TEXT: to stdout, to stderr; count N: numbers, a line
+ * each; threads N; become PROGRAM; wait: for a signal; end N: ends with that status. Each line of
+ * input is answered by "done". */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,13 @@ static void say(FILE *out, const char *text)
     fflush(out);
 }
 
+static void count_to(int count)
+{
+    for (int i = 1; i <= count; i++)
+        printf("line %d\n", i);
+    fflush(stdout);
+}
+
 static void obey(const char *verb, const char *what)
 {
     int count = atoi(what);
@@ -75,6 +83,8 @@ static void obey(const char *verb, const char *what)
         say(stdout, what);
     else if (!strcmp(verb, "complain"))
         say(stderr, what);
+    else if (!strcmp(verb, "count"))
+        count_to(count);
     else if (!strcmp(verb, "threads"))
         start_threads(count);
     else if (!strcmp(verb, "become"))

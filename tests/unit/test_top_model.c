@@ -5,7 +5,7 @@
 #include "follow.h"
 #include "label.h"
 #include "tap.h"
-#include "top_model.h"
+#include "top_past.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -395,6 +395,58 @@ static void test_points(void)
     finish();
 }
 
+static void check_points(const char *expected, const char *name)
+{
+    char found[256] = "";
+    uint32_t first = model.point_count > 8 ? model.point_count - 8 : 0;
+    for (uint32_t i = first; i < model.point_count; i++)
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s%" PRId64,
+                 *found ? " " : "", model.points[i].live_bytes);
+    tap_text(found, expected, name);
+}
+
+/* The history knows what was before: 100 bytes from the first second on, 40 from the third. */
+static void test_past(void)
+{
+    const struct made_change first[] = {{site_dup, {.alloc_count = 1, .alloc_bytes = 100}}};
+    const struct made_change third[] = {{site_dup, {.free_count = 1, .freed_bytes = 60}}};
+    struct trace trace;
+    begin();
+    maker.header.start_time_ns = SECOND * 10;
+    maker.header.end_time_ns = maker.header.last_seen_ns = SECOND * 14;
+    maker_tick(&maker, SECOND, UINT32_MAX, first, 1);
+    maker_tick(&maker, SECOND * 2, UINT32_MAX, third, 1);
+    finish();
+    publish();
+    int fd = open(path, O_RDONLY);
+    if (!follow_open(&follow, path, &error) || !trace_read(&trace, fd, &error))
+        exit(99);
+    close(fd);
+    stacks_begin(&stacks, &follow.trace, false);
+    top_model_init(&model, &follow.trace, &stacks);
+    top_model_read(&model, SECOND * 14, -1);
+    trace.is_running = true;
+    tap_ok(top_past_recall(&model, &trace, SECOND, &error), "while it runs");
+    check_points("0 100 100 40 3805", "one point for each interval, and the first reading");
+    tap_ok(!model.is_whole, "of the last of which as many are shown as find room");
+    tap_number(model.points[1].rss_bytes, -1, "of other memory nothing is known");
+    top_model_read(&model, SECOND * 15, 4096);
+    check_points("0 100 100 40 3805 3805", "then it goes on");
+    model.points[0] = model.points[4];
+    model.point_count = 1;
+    trace.is_running = false;
+    tap_ok(top_past_recall(&model, &trace, SECOND, &error) && model.is_whole, "its whole run");
+    tap_number(model.point_count, TOP_POINTS_MAX / 2 + 1, "in as many points as there is room for");
+    check_points("40 40 40 40 40 40 40 3805", "up to its end");
+    tap_number(model.points[TOP_POINTS_MAX / 4].live_bytes, 100, "through its middle");
+    model.point_count = 1;
+    trace.history_bytes = 0;
+    tap_ok(top_past_recall(&model, &trace, SECOND, &error), "without a history");
+    tap_number(model.point_count, 1, "nothing is added");
+    trace_close(&trace);
+    finish();
+}
+
 /* What was cleared, and times that stand still, make no negative and no infinite rates. */
 static void test_odd(void)
 {
@@ -451,6 +503,7 @@ int main(void)
     test_order();
     test_stacks();
     test_points();
+    test_past();
     test_odd();
     test_replaced();
     unlink(path);
