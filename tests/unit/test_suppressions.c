@@ -151,7 +151,11 @@ static void test_files(void)
 
 static void test_table(void)
 {
-    struct suppression items[] = {{"used\x1b", 3, 120}, {"unused", 0, 0}, {"more", 12345678, 9}};
+    struct suppression items[] = {
+        {.pattern = "used\x1b", .block_count = 3, .size_bytes = 120},
+        {.pattern = "unused"},
+        {.pattern = "more", .block_count = 12345678, .size_bytes = 9},
+    };
     const struct suppressions suppressions = {.items = items, .count = 3};
     const struct suppressions none = {.items = items + 1, .count = 1};
     char *text = NULL;
