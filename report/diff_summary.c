@@ -15,7 +15,8 @@
 enum {
     TOP_GROWN = 3,
     TOP_SHRUNK = 1,
-    LABEL_COLUMNS_MAX = 40
+    LABEL_COLUMNS_MAX = 40,
+    CHANGED_SHOWN = 3
 };
 
 static const char *count_noun(const struct comparison *comparison, int64_t count)
@@ -108,18 +109,36 @@ void diff_summary_write_rest(FILE *out, const struct comparison *comparison, uin
 
 /* --- notes --- */
 
+/* The modules that items are in, by number; to be freed. */
+static bool *find_concerned(const struct comparison *comparison)
+{
+    const struct naming *naming = &comparison->naming;
+    bool *is_concerned = calloc((size_t)naming->module_count + 1, sizeof *is_concerned);
+    for (uint32_t i = 0; is_concerned && i < comparison->count; i++) {
+        const struct difference *item = &comparison->items[i];
+        const struct frame *frame = &comparison->sides[item->side].stacks->frames[item->frame];
+        is_concerned[naming->sides[item->side].modules[frame->module_index]] = true;
+    }
+    return is_concerned;
+}
+
 static void write_changed(FILE *out, const struct comparison *comparison, const struct style *style)
 {
     const struct naming_side *side = &comparison->naming.sides[SIDE_NEW];
-    const char **modules = side->stacks->modules;
-    for (uint32_t i = 1; i < side->stacks->trace->module_count; i++) {
-        if (!side->is_changed[i])
+    bool *is_concerned = find_concerned(comparison);
+    uint32_t count = 0;
+    for (uint32_t i = 1; is_concerned && i < side->stacks->trace->module_count; i++) {
+        if (!side->is_changed[i] || !is_concerned[side->modules[i]] || ++count > CHANGED_SHOWN)
             continue;
         fprintf(out, "%snote: ", style->warning);
-        text_write(out, text_basename(modules[i]));
+        text_write(out, text_basename(side->stacks->modules[i]));
         fprintf(out, " was built anew in between: compared by file, line and function%s\n",
                 style->plain);
     }
+    if (count > CHANGED_SHOWN)
+        fprintf(out, "%snote: so were %" PRIu32 " more%s\n", style->warning, count - CHANGED_SHOWN,
+                style->plain);
+    free(is_concerned);
 }
 
 /* Of the two a module is mentioned once. */
