@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define TRACE_MAGIC "memtrace" /* 8 bytes, no terminating zero */
-#define TRACE_VERSION 2u       /* readers refuse all others */
+#define TRACE_VERSION 3u       /* readers refuse all others */
 #define TRACE_BYTE_ORDER 0x01020304u
 #define TRACE_EXTENTS_MAX 232u
 #define TRACE_BUILD_ID_MAX 32u
@@ -39,6 +39,7 @@ enum trace_section {
     SECTION_MARKS,     /* struct trace_mark, in the order of time */
     SECTION_HISTORY,   /* two halves of history_half_bytes each; see "History" below */
     SECTION_SERIES,    /* two halves of series_half_points struct trace_point each */
+    SECTION_SAMPLERS,  /* struct trace_sampler, one for each time a sampler was started */
     SECTION_COUNT,
     SECTION_MAX = 16
 };
@@ -209,13 +210,19 @@ enum trace_special {
             "<before own trace>"                                                                   \
     }
 
-/* What kind of memory a call site's figures count. Figures of different domains are never added
- * up: a pool's objects lie inside blocks of the heap, and the heap inside mappings. */
+/* What a call site's figures count. Figures of different domains are never added up: a pool's
+ * objects lie inside blocks of the heap, and the heap inside mappings. The domains of time have
+ * samples where those of memory have blocks, see struct trace_counters. */
 enum trace_domain {
-    DOMAIN_HEAP,   /* malloc and its family; all of the header's and the threads' totals */
-    DOMAIN_POOL,   /* memtrace_alloc() and memtrace_free() of the program's own allocators */
-    DOMAIN_MAPPED, /* mmap, mremap, brk */
-    DOMAIN_COUNT
+    DOMAIN_HEAP,     /* malloc and its family; all of the header's and the threads' totals */
+    DOMAIN_POOL,     /* memtrace_alloc() and memtrace_free() of the program's own allocators */
+    DOMAIN_MAPPED,   /* mmap, mremap, brk */
+    DOMAIN_CPU,      /* samples by CPU time */
+    DOMAIN_WALL_ON,  /* samples by wall-clock time, of threads that had run since the sample before
+                      */
+    DOMAIN_WALL_OFF, /* and of threads that had not */
+    DOMAIN_COUNT,
+    MEMORY_DOMAIN_COUNT = DOMAIN_CPU
 };
 
 #define OWNER_THREAD_MASK 0x00ffffffu
@@ -234,7 +241,11 @@ struct trace_owner {
  *
  * Bytes at the program's peak: if peak_epoch equals the header's, they are peak_bytes (stored at
  * the first event after the peak), else nothing happened here since, and they are
- * alloc_bytes - freed_bytes. The same goes for peak_count. */
+ * alloc_bytes - freed_bytes. The same goes for peak_count.
+ *
+ * In the domains of time alloc_count are samples that had this stack (whose leaf is NODE_EXACT) and
+ * alloc_bytes the nanoseconds they stand for; free_count and freed_bytes are those among them that
+ * were taken in the kernel. The rest is zero. The thread is the sampled one, whoever writes. */
 struct trace_counters {
     uint64_t alloc_count;
     uint64_t alloc_bytes;
@@ -281,6 +292,51 @@ struct trace_thread {
     uint64_t freed_bytes;
     uint64_t temporary_count;
     uint64_t calls[CALL_MAX];
+    uint64_t cpu_ns;     /* used while the CPU sampler ran, as last read; 0: none ran */
+    uint64_t sampled_ns; /* of it, in samples */
+    uint64_t reserved[4];
+};
+
+/* Where samples come from. */
+enum trace_engine {
+    ENGINE_NONE,
+    ENGINE_PERF_RING,   /* perf's task clock per thread, read from a ring: no signals */
+    ENGINE_PERF_SIGNAL, /* perf's task clock per thread, with a signal */
+    ENGINE_TGKILL,      /* a thread that looks at CPU clocks and signals those who ran */
+    ENGINE_TIMER,       /* timer_create on each thread's CPU clock */
+    ENGINE_COUNT
+};
+
+#define TRACE_ENGINE_NAMES                                                                         \
+    {                                                                                              \
+        "none", "perf-ring", "perf-signal", "tgkill", "timer"                                      \
+    }
+
+/* A sampler's account of itself. CPU time = sampled + overrun + exited + kernel + lost; what is
+ * then still missing from cpu_ns is the remainder that the report names as unexplained. */
+struct trace_sampler {
+    uint32_t domain;           /* DOMAIN_CPU or DOMAIN_WALL_ON */
+    uint32_t engine;           /* enum trace_engine */
+    uint32_t kernel_is_hidden; /* samples are taken in user mode only; kernel_ns has the rest */
+    uint32_t signal;           /* that it uses, 0: none */
+    uint64_t asked_period_ns;  /* mean gap between two samples of one thread */
+    uint64_t period_ns;        /* the same now, after lowering the rate to keep the budget */
+    uint64_t start_time_ns;
+    uint64_t end_time_ns; /* 0: it runs */
+    uint64_t samples;
+    uint64_t cpu_ns;     /* of the process since start_time_ns, without the recorder's thread */
+    uint64_t sampled_ns; /* what samples stand for */
+    uint64_t overrun_ns; /* for which there were expirations but only one sample for several */
+    uint64_t exited_ns;  /* of threads that ended before their next sample */
+    uint64_t kernel_ns;  /* in the kernel, where samples cannot be taken */
+    uint64_t lost_ns;    /* samples that found no room */
+    uint64_t lost_count;
+    uint64_t truncated_count; /* stacks that were cut */
+    uint64_t cost_ns;         /* of one sample, as measured at the start */
+    uint64_t own_ns;          /* CPU time that sampling itself took, estimated from cost_ns */
+    uint64_t threads_seen;
+    uint64_t threads_invisible; /* that had the signal blocked, or could not be opened */
+    uint64_t last_errno;        /* why a better engine was not to be had */
     uint64_t reserved[6];
 };
 
@@ -388,6 +444,7 @@ _Static_assert(sizeof(struct trace_node) == 16, "layout");
 _Static_assert(sizeof(struct trace_counters) == 64, "one cache line");
 _Static_assert(sizeof(struct trace_module) == 112, "layout");
 _Static_assert(sizeof(struct trace_thread) == 256, "layout");
+_Static_assert(sizeof(struct trace_sampler) == 208, "layout");
 _Static_assert(sizeof(struct trace_header) <= 8192, "two pages");
 #define TRACE_HEADER_BYTES 8192u
 

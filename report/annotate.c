@@ -94,7 +94,7 @@ static bool add_sites(struct annotation *annotation, const struct stacks *stacks
     const struct trace *trace = stacks->trace;
     uint32_t *stamps = calloc((size_t)annotation->count + 1, sizeof *stamps);
     for (uint32_t i = 1; stamps && i < trace->owner_count; i++) {
-        uint32_t node = trace_heap_site(trace, i);
+        uint32_t node = trace_site(trace, i);
         struct figures figures = trace_figures(trace, i);
         if (!node || figures_are_zero(&figures) || !filters_keep(filters, stacks, node))
             continue;

@@ -31,6 +31,7 @@ enum {
     OPTION_FORMAT,
     OPTION_EXCLUDE,
     OPTION_ALL_FRAMES,
+    OPTION_DOMAIN,
     OPTION_LEAKS,
     OPTION_SUPPRESSIONS,
     OPTION_LINES,
@@ -50,6 +51,8 @@ static const struct option_row rows[] = {
     {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
     {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
     {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
+    {OPTION_DOMAIN, "domain", "DOMAIN",
+     "heap (default), pool: the program's own allocators, mapped"},
     {OPTION_LEAKS, "leaks", NULL, "what is live, with tracebacks and their source"},
     {OPTION_SUPPRESSIONS, "suppressions", "FILE", "of leaks, as LeakSanitizer's: leak:PATTERN"},
     {OPTION_LINES, "lines", "WHAT", "the source of a FILE or FUNCTION with figures beside it"},
@@ -70,6 +73,7 @@ struct request {
     const char *suppressions_path;
     const char *lines;
     uint64_t limit;
+    uint32_t domain; /* enum trace_domain */
     enum color_when color;
     bool has_group_by, has_measure, has_limit;
     bool is_leaks, is_marks, is_system, is_json, is_tracemalloc, is_help;
@@ -143,6 +147,9 @@ static bool take_option(struct request *request, int id, const char *value)
     case OPTION_FILTER:
     case OPTION_EXCLUDE:
         return take_filter(request, value, id == OPTION_EXCLUDE);
+    case OPTION_DOMAIN:
+        is_ok = label_to_domain(value, &request->domain);
+        break;
     case OPTION_FORMAT:
         is_ok = take_format(request, value);
         break;
@@ -198,6 +205,8 @@ static bool check_request(struct request *request)
     if (query->group_by == GROUP_BY_THREAD && request->has_measure &&
         query->measure == MEASURE_PEAK)
         return command_misuse("what each thread had at the peak is not recorded") == STATUS_OK;
+    if (query->group_by == GROUP_BY_THREAD && request->domain != DOMAIN_HEAP)
+        return command_misuse("figures by thread are known of the heap only") == STATUS_OK;
     if (request->is_leaks && request->has_measure && query->measure != MEASURE_LIVE)
         return command_misuse("--leaks shows what is live") == STATUS_OK;
     if (request->suppressions_path && !request->is_leaks)
@@ -291,6 +300,7 @@ static void print_statistics(struct report *report, const struct style *style)
     static const char *const measures[MEASURE_COUNT_OF] = {
         "what is live", "what was live at the peak", "bytes allocated", "allocations",
         "temporary allocations"};
+    static const char *const domains[MEMORY_DOMAIN_COUNT] = {"", " in custom pools", " in mappings"};
     const struct statistics *statistics = &report->statistics;
     const struct request *request = report->request;
     struct table table = {
@@ -300,8 +310,8 @@ static void print_statistics(struct report *report, const struct style *style)
         .limit = limit_of(request),
         .with_traceback = request->is_leaks || statistics->group_by == GROUP_BY_TRACEBACK,
     };
-    printf("\n%s by %s%s:\n", nouns[statistics->group_by], measures[statistics->measure],
-           request->query.is_cumulative ? ", callers included" : "");
+    printf("\n%s by %s%s%s:\n", nouns[statistics->group_by], measures[statistics->measure],
+           domains[request->domain], request->query.is_cumulative ? ", callers included" : "");
     uint64_t written = table_write(&table, statistics);
     if (written == 0)
         puts("nothing");
@@ -325,6 +335,7 @@ static void print_text(struct report *report)
     struct style style = terminal_style(stdout, report->request->color);
     print_title(report, &style);
     summary_write_totals(stdout, &report->trace, live_word(&report->trace));
+    summary_write_domains(stdout, &report->trace);
     print_marks_line(&report->trace);
     summary_write_reasons(stdout, &report->trace, "  ", &style);
     if (!report->request->lines) {
@@ -426,8 +437,9 @@ static bool load(struct report *report, struct error *error)
     if (!moment_divide(&moment, report->request->operand, &trace, error))
         return false;
     report->path = find_trace(trace, error);
-    bool is_ok = report->path && trace_open(&report->trace, report->path, error) &&
-                 moment_rewind(&moment, &report->trace, error);
+    bool is_ok = report->path && trace_open(&report->trace, report->path, error);
+    report->trace.domain = report->request->domain;
+    is_ok = is_ok && moment_rewind(&moment, &report->trace, error);
     moment_finish(&moment);
     free(trace);
     return is_ok;

@@ -201,7 +201,7 @@ static int64_t tick_change(const struct history *history, uint32_t tick,
     struct history_entry entry;
     int64_t change = 0;
     while (history_walk_next(&walk, &entry))
-        if (tree->site_ends[trace_heap_site(history->trace, entry.id)] != NO_END)
+        if (tree->site_ends[trace_site(history->trace, entry.id)] != NO_END)
             change += (int64_t)(entry.alloc_bytes - entry.freed_bytes);
     return change;
 }

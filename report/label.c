@@ -238,6 +238,13 @@ const char *label_measure(enum measure measure)
     return words[measure];
 }
 
+const char *label_domain(uint32_t domain)
+{
+    static const char *const words[DOMAIN_COUNT] = {"heap", "pool",    "mapped",
+                                                    "cpu",  "wall-on", "wall-off"};
+    return domain < DOMAIN_COUNT ? words[domain] : "unknown";
+}
+
 bool label_to_group_by(const char *word, enum group_by *ret_group_by)
 {
     for (int i = 0; i < GROUP_BY_COUNT; i++) {
@@ -255,6 +262,17 @@ bool label_to_measure(const char *word, enum measure *ret_measure)
         if (strcmp(word, label_measure((enum measure)i)) != 0)
             continue;
         *ret_measure = (enum measure)i;
+        return true;
+    }
+    return false;
+}
+
+bool label_to_domain(const char *word, uint32_t *ret_domain)
+{
+    for (uint32_t i = 0; i < MEMORY_DOMAIN_COUNT; i++) {
+        if (strcmp(word, label_domain(i)) != 0)
+            continue;
+        *ret_domain = i;
         return true;
     }
     return false;

@@ -34,7 +34,9 @@ char *label_group(const struct statistics *statistics, const struct statistic *i
 /* "line", "function", … and "live", "peak", …: the words of the command line. */
 const char *label_group_by(enum group_by group_by);
 const char *label_measure(enum measure measure);
+const char *label_domain(uint32_t domain);
 bool label_to_group_by(const char *word, enum group_by *ret_group_by);
 bool label_to_measure(const char *word, enum measure *ret_measure);
+bool label_to_domain(const char *word, uint32_t *ret_domain);
 
 #endif

@@ -67,9 +67,28 @@ static void write_totals(struct json *json, const struct trace *trace)
         json_member_unsigned(json, "peak_slack_bytes", trace->header.peak_slack_bytes);
         json_member_unsigned(json, "temporary_count", total.temporary_count);
         json_member_unsigned(json, "threads", trace->header.threads_seen);
-        write_calls(json, trace);
+        if (trace->domain == DOMAIN_HEAP)
+            write_calls(json, trace);
     }
     json_member_unsigned(json, "sites", site_count);
+    json_close_object(json);
+}
+
+/* What is live there is not in the totals. */
+static void write_other_domains(struct json *json, const struct trace *trace)
+{
+    json_name(json, "other_domains");
+    json_open_object(json);
+    for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++) {
+        struct figures total = trace_domain_total(trace, domain);
+        if (domain == trace->domain || figures_are_zero(&total))
+            continue;
+        json_name(json, label_domain(domain));
+        json_open_object(json);
+        json_member_signed(json, "live_count", total.live_count);
+        json_member_signed(json, "live_bytes", total.live_bytes);
+        json_close_object(json);
+    }
     json_close_object(json);
 }
 
@@ -281,7 +300,9 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
     write_gaps(&json, trace);
     if (trace->header.sample_bytes)
         json_member_unsigned(&json, "sample_bytes", trace->header.sample_bytes);
+    json_member_string(&json, "domain", label_domain(trace->domain));
     write_totals(&json, trace);
+    write_other_domains(&json, trace);
     if (trace->mark_count) {
         json_name(&json, "marks");
         marks_write_json(&json, trace);

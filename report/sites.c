@@ -13,7 +13,7 @@
 static bool is_in_order(const struct trace *trace)
 {
     for (uint32_t i = 2; i < trace->owner_count; i++)
-        if (trace_heap_site(trace, i) < trace_heap_site(trace, i - 1))
+        if (trace_site(trace, i) < trace_site(trace, i - 1))
             return false;
     return true;
 }
@@ -29,11 +29,11 @@ static void sort_by_digit(const struct trace *trace, unsigned shift, const uint3
 {
     uint32_t starts[DIGIT_COUNT + 1] = {1};
     for (uint32_t i = 1; i < trace->owner_count; i++)
-        starts[(trace_heap_site(trace, i) >> shift) % DIGIT_COUNT + 1]++;
+        starts[(trace_site(trace, i) >> shift) % DIGIT_COUNT + 1]++;
     for (uint32_t i = 0; i < DIGIT_COUNT; i++)
         starts[i + 1] += starts[i];
     for (uint32_t i = 1; i < trace->owner_count; i++)
-        to[starts[(trace_heap_site(trace, from[i]) >> shift) % DIGIT_COUNT]++] = from[i];
+        to[starts[(trace_site(trace, from[i]) >> shift) % DIGIT_COUNT]++] = from[i];
 }
 
 static uint32_t *sort_owners(const struct trace *trace)
@@ -93,10 +93,10 @@ static bool take_site(struct sites_walk *walk, struct site *site)
     if (walk->next >= trace->owner_count)
         return false;
     uint32_t owner = owner_at(sites, walk->next++);
-    *site = (struct site){trace_heap_site(trace, owner), trace_figures(trace, owner)};
+    *site = (struct site){trace_site(trace, owner), trace_figures(trace, owner)};
     while (walk->next < trace->owner_count) {
         owner = owner_at(sites, walk->next);
-        if (trace_heap_site(trace, owner) != site->node)
+        if (trace_site(trace, owner) != site->node)
             break;
         struct figures figures = trace_figures(trace, owner);
         figures_add(&site->figures, &figures);
@@ -129,4 +129,11 @@ struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count)
     if (ret_site_count)
         *ret_site_count = count;
     return total;
+}
+
+struct figures trace_domain_total(const struct trace *trace, enum trace_domain domain)
+{
+    struct trace other = *trace;
+    other.domain = domain;
+    return trace_total(&other, NULL);
 }

@@ -31,5 +31,7 @@ bool sites_walk_next(struct sites_walk *walk, struct site *site);
 
 /* The sum over all sites of a trace, and how many there are (ret_site_count may be NULL). */
 struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count);
+/* The same of another domain than the one that is shown. */
+struct figures trace_domain_total(const struct trace *trace, enum trace_domain domain);
 
 #endif

@@ -190,6 +190,30 @@ static bool make_place(struct stacks *stacks, const struct address *address, str
     return true;
 }
 
+/* A stack of a custom pool ends in the pool's function that has called memtrace_alloc(), as one of
+ * the heap ends where malloc was called. That function is an allocator, whatever it is named. */
+static void pass_over_pool(struct stacks *stacks, struct place *place)
+{
+    uint32_t i = place->first;
+    uint32_t end = place->first + place->count;
+    while (i + 1 < end && stacks->frames[i].function &&
+           strcmp(stacks->frames[i].function, "memtrace_alloc") == 0)
+        stacks->frames[i++].is_runtime = true;
+    if (!stacks->frames[i].is_special)
+        stacks->frames[i].is_runtime = stacks->frames[i].is_allocator = true;
+    place->own = own_frame(stacks, place);
+}
+
+static void pass_over_pools(struct stacks *stacks)
+{
+    const struct trace *trace = stacks->trace;
+    for (uint32_t i = 1; trace->domain == DOMAIN_POOL && i < trace->owner_count; i++) {
+        uint32_t node = trace_site(trace, i);
+        if (stacks_have(stacks, node))
+            pass_over_pool(stacks, &stacks->places[trace->nodes[node].address]);
+    }
+}
+
 bool stacks_answer(struct stacks *stacks, struct error *error)
 {
     const struct address *addresses = stacks->trace->addresses;
@@ -202,6 +226,7 @@ bool stacks_answer(struct stacks *stacks, struct error *error)
         if (!make_place(stacks, &addresses[stacks->place_count], &places[stacks->place_count]))
             return error_out_of_memory(error);
     stacks->node_count = stacks->asked_node_count;
+    pass_over_pools(stacks);
     return true;
 }
 

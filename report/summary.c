@@ -20,18 +20,25 @@ static const char *plural(int64_t count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
+static void write_live(FILE *out, const char *word, const struct figures *figures)
+{
+    int64_t count = figures->live_count;
+    fprintf(out, "  %-9s%-10s in %s%s %s", word, text_size((double)figures->live_bytes).text,
+            count < 0 ? "-" : "", text_count((uint64_t)(count < 0 ? -count : count)).text,
+            plural(count, "block", "blocks"));
+}
+
+/* The peak is the heap's, whatever is shown. */
 void summary_write_totals(FILE *out, const struct trace *trace, const char *live_word)
 {
-    uint32_t site_count;
-    struct figures total = trace_total(trace, &site_count);
-    int64_t live_count = total.live_count;
+    bool is_heap = trace->domain == DOMAIN_HEAP;
+    struct figures total = trace_total(trace, NULL);
     if (trace_knows_all(trace))
-        fprintf(out, "  %-9s%-10s at %s\n", "peak", text_size((double)total.peak_bytes).text,
-                text_duration(trace_peak_time_ns(trace)).text);
-    fprintf(out, "  %-9s%-10s in %s%s %s\n", live_word, text_size((double)total.live_bytes).text,
-            live_count < 0 ? "-" : "",
-            text_count((uint64_t)(live_count < 0 ? -live_count : live_count)).text,
-            plural(live_count, "block", "blocks"));
+        fprintf(out, "  %-9s%-10s at %s%s\n", is_heap ? "peak" : "at peak",
+                text_size((double)total.peak_bytes).text,
+                text_duration(trace_peak_time_ns(trace)).text, is_heap ? "" : ", of the heap");
+    write_live(out, live_word, &total);
+    fputc('\n', out);
     if (!trace_knows_totals(trace))
         return;
     fprintf(out, "  %-9s%-10s in %s %s", "total", text_size((double)total.alloc_bytes).text,
@@ -40,6 +47,18 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
     if (trace_knows_all(trace))
         fprintf(out, ", %s of them temporary", text_count(total.temporary_count).text);
     fputc('\n', out);
+}
+
+void summary_write_domains(FILE *out, const struct trace *trace)
+{
+    static const char *const words[MEMORY_DOMAIN_COUNT] = {"heap", "pools", "mapped"};
+    for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++) {
+        struct figures total = trace_domain_total(trace, domain);
+        if (domain == trace->domain || figures_are_zero(&total))
+            continue;
+        write_live(out, words[domain], &total);
+        fprintf(out, ", counted apart: memtrace report --domain=%s\n", label_domain(domain));
+    }
 }
 
 /* --- top lines --- */
@@ -213,6 +232,7 @@ bool summary_write(FILE *out, const struct stacks *stacks, const struct style *s
     if (!statistics_init(&statistics, stacks, &query, error))
         return false;
     summary_write_totals(out, stacks->trace, live_word);
+    summary_write_domains(out, stacks->trace);
     fputc('\n', out);
     summary_write_lines(out, &statistics, style, live_word);
     summary_write_reasons(out, stacks->trace, "  ", style);

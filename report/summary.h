@@ -12,6 +12,9 @@
 bool summary_write(FILE *out, const struct stacks *stacks, const struct style *style,
                    struct error *error);
 
+/* What is live in other domains than the one that is shown: a line each, if there is any. */
+void summary_write_domains(FILE *out, const struct trace *trace);
+
 /* Peak, live, totals. live_word: "at exit", or what else the moment is. */
 void summary_write_totals(FILE *out, const struct trace *trace, const char *live_word);
 

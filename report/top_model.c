@@ -125,14 +125,14 @@ static bool grow_sites(struct top_model *model)
 
 static void add_owner(struct top_model *model, uint32_t index)
 {
-    const struct trace_owner *owner = &model->trace->owners[index];
+    uint32_t node = trace_site(model->trace, index);
     model->owner_sites[index] = NO_SITE;
-    if (!index || !owner->node || owner->thread_domain >> OWNER_DOMAIN_SHIFT != DOMAIN_HEAP)
-        return; /* [0] is unused, and unchecked */
-    uint32_t *site = &model->node_sites[owner->node];
+    if (!node)
+        return;
+    uint32_t *site = &model->node_sites[node];
     if (*site == NO_SITE) {
         *site = model->site_count++;
-        model->sites[*site] = (struct top_site){.node = owner->node, .group = TOP_UNNAMED};
+        model->sites[*site] = (struct top_site){.node = node, .group = TOP_UNNAMED};
     }
     model->owner_sites[index] = *site;
 }

@@ -289,10 +289,11 @@ const char *trace_special_name(uint64_t special)
     return special < SPECIAL_COUNT ? names[special] : "<unknown>";
 }
 
-uint32_t trace_heap_site(const struct trace *trace, uint32_t owner)
+uint32_t trace_site(const struct trace *trace, uint32_t owner)
 {
     const struct trace_owner *details = &trace->owners[owner];
-    return details->thread_domain >> OWNER_DOMAIN_SHIFT == DOMAIN_HEAP ? details->node : 0;
+    bool is_shown = owner && details->thread_domain >> OWNER_DOMAIN_SHIFT == trace->domain;
+    return is_shown ? details->node : 0; /* [0] is unused, and unchecked */
 }
 
 static int64_t difference(uint64_t from, uint64_t what)

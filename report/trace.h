@@ -48,6 +48,8 @@ struct trace {
     struct sections sections; /* the arrays below are there */
     struct trace_header header;
     struct instant instant; /* see moment.h; the end unless somebody turned it back */
+    uint32_t domain; /* enum trace_domain of the call sites that are shown: the heap unless somebody
+                        chose another */
     uint64_t file_bytes;
     const char *program;      /* argv[0] */
     const char *executable;   /* its path, "" if unknown */
@@ -88,9 +90,9 @@ void trace_close(struct trace *trace);
 
 const char *trace_special_name(uint64_t special);
 
-/* The call site of which owner (1..owner_count-1) counts blocks of the heap; 0: it counts something
- * else. Figures of different domains are never added up. */
-uint32_t trace_heap_site(const struct trace *trace, uint32_t owner);
+/* The call site that owner (1..owner_count-1) has the counters of; 0: it is of another domain than
+ * the one that is shown. Figures of different domains are never added up. */
+uint32_t trace_site(const struct trace *trace, uint32_t owner);
 /* What the counters of owner (1..owner_count-1) say. */
 struct figures trace_figures(const struct trace *trace, uint32_t owner);
 void figures_add(struct figures *sum, const struct figures *figures);

@@ -71,9 +71,11 @@ class MadeTrace:
         return self.append("NODES", "trace_node", {"offset": self.number[which], "parent": parent,
                                                    "module_bits": self.number["NODE_MODULE_SPECIAL"]})
 
-    def counters(self, node, alloc_count=0, alloc_bytes=0, free_count=0, freed_bytes=0, thread=1, **values):
+    def counters(self, node, alloc_count=0, alloc_bytes=0, free_count=0, freed_bytes=0, thread=1, domain="DOMAIN_HEAP",
+                 **values):
         """Returns their id."""
-        self.append("OWNERS", "trace_owner", {"node": node, "thread_domain": thread})
+        thread_domain = thread | self.number[domain] << self.number["OWNER_DOMAIN_SHIFT"]
+        self.append("OWNERS", "trace_owner", {"node": node, "thread_domain": thread_domain})
         return self.append("COUNTERS", "trace_counters", {"alloc_count": alloc_count, "alloc_bytes": alloc_bytes,
                                                           "free_count": free_count, "freed_bytes": freed_bytes, **values})
 

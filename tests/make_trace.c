@@ -24,6 +24,7 @@ static const size_t element_bytes[SECTION_COUNT] = {
     [SECTION_MARKS] = sizeof(struct trace_mark),
     [SECTION_HISTORY] = 1,
     [SECTION_SERIES] = sizeof(struct trace_point),
+    [SECTION_SAMPLERS] = sizeof(struct trace_sampler),
 };
 
 /* Tests that cannot be set up have nothing to report. */

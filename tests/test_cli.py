@@ -286,6 +286,47 @@ class Cli:
         self.check("threads of a moment", 2, "report", "-g", "thread", "made.memtrace@10")
         self.check("totals at the peak", 2, "report", "-s", "total", "made.memtrace@peak")
 
+    def domains(self):
+        """Figures of the heap, of pools and of mappings are told apart, at one call site too."""
+        made = MadeTrace()
+        demo = made.module("/nonexistent/demo")
+        caller = made.node(0, demo, 0x1000)
+        both = made.node(caller, demo, 0x1100)
+        slab = made.node(made.node(caller, demo, 0x1200), demo, 0x1300)
+        heap = made.counters(both, 10, 1000, 4, 400, peak_bytes=700, peak_count=7, peak_epoch=7)
+        same = made.counters(both, 3, 33, 1, 11, domain="DOMAIN_POOL", peak_bytes=11, peak_count=1, peak_epoch=7)
+        pool = made.counters(slab, 100, 1600, 60, 960, domain="DOMAIN_POOL", temporary_count=5, peak_bytes=640,
+                             peak_count=40, peak_epoch=7)
+        mapped = made.counters(caller, 2, 8192, 1, 4096, domain="DOMAIN_MAPPED", peak_bytes=0, peak_count=0, peak_epoch=7)
+        made.tick(10, {heap: (2, 200, 1, 100), same: (1, 11, 0, 0), pool: (50, 800, 20, 320), mapped: (1, 4096, 0, 0)})
+        made.write(self.directory / "domains.memtrace")
+        live = {"heap": (6, 600), "pool": (42, 662), "mapped": (1, 4096)}
+        at_ten = {"heap": 100, "pool": 491, "mapped": 4096}
+        for domain, (count, size) in live.items():
+            report = json.loads(self.tool("report", "--json", f"--domain={domain}", "domains.memtrace").stdout)
+            totals = report["totals"]
+            self.tap.equal((report["domain"], totals["live_count"], totals["live_bytes"]), (domain, count, size),
+                           f"--domain={domain}: totals")
+            self.tap.equal(sum(entry["live_bytes"] for entry in report["statistics"]), size, f"--domain={domain}: lines")
+            self.tap.equal({name: (other["live_count"], other["live_bytes"]) for name, other in report["other_domains"].items()},
+                           {name: other for name, other in live.items() if name != domain}, f"--domain={domain}: the others")
+            self.tap.equal("calls" in totals, domain == "heap", f"--domain={domain}: calls are the heap's")
+            earlier = json.loads(self.tool("report", "--json", f"--domain={domain}", "domains.memtrace@10").stdout)
+            self.tap.equal(earlier["totals"]["live_bytes"], at_ten[domain], f"--domain={domain}: at a moment")
+        self.tap.equal(self.tool("report", "--json", "domains.memtrace").stdout,
+                       self.tool("report", "--json", "--domain=heap", "domains.memtrace").stdout, "the heap by default")
+        charged = {entry["offset"]: entry for entry in
+                   json.loads(self.tool("report", "--json", "--domain=pool", "domains.memtrace").stdout)["statistics"]}
+        self.tap.equal(sorted(charged), [0x1000, 0x1200], "a pool's own function is not charged, but who called it")
+        system = json.loads(self.tool("report", "--json", "--domain=pool", "--system", "domains.memtrace").stdout)
+        self.tap.equal(sorted(entry["offset"] for entry in system["statistics"]), [0x1100, 0x1300], "unless --system asks for it")
+        text = self.tool("report", "domains.memtrace").stdout
+        self.tap.ok(b"pools    662 B      in 42 blocks, counted apart: memtrace report --domain=pool" in text and
+                    b"mapped   4096 B     in 1 block, counted apart: memtrace report --domain=mapped" in text,
+                    "a line says what else there is", text)
+        self.check("no such domain", 2, "report", "--domain=stack", "domains.memtrace", says=b"stack")
+        self.check("threads of a pool", 2, "report", "--domain=pool", "-g", "thread", "domains.memtrace")
+
     def unknown_variable(self):
         """An unknown MEMTRACE_ option warns once."""
         result = self.tracer.run([self.build.program("exact_lines")], environment={"MEMTRACE_NO_SUCH_OPTION": "1"})
@@ -296,7 +337,7 @@ class Cli:
 
 
 ALL = ("missing_programs usage statuses passes_through answer output_option moved bad_traces altered_traces unwritable "
-       "blind own_allocator setuid other_machine running moments unknown_variable").split()
+       "blind own_allocator setuid other_machine running moments domains unknown_variable").split()
 
 
 def main():

@@ -36,7 +36,8 @@ class Layout:
         value = 0
         for item in filter(None, (part.strip() for part in body.split(","))):
             name, _, explicit = (part.strip() for part in item.partition("="))
-            value = int(explicit, 0) if explicit else value
+            if explicit:
+                value = self.numbers[explicit] if explicit in self.numbers else int(explicit, 0)
             self.numbers[name] = value
             value += 1
 
@@ -255,12 +256,16 @@ class TraceFile:
     def pid(self):
         return self.header["pid"]
 
-    def sites(self):
-        """{node: summed counters} with live and the bytes and blocks at the peak worked out."""
+    def domain_of(self, owner):
+        return owner["thread_domain"] >> self.layout.numbers["OWNER_DOMAIN_SHIFT"]
+
+    def sites(self, domain="HEAP"):
+        """{node: summed counters} of a domain, with live and the bytes and blocks at the peak worked out."""
         sites = {}
         epoch = self.header["peak_epoch"]
+        wanted = self.layout.numbers["DOMAIN_" + domain]
         for index, (owner, counters) in enumerate(zip(self.owners, self.counters)):
-            if not index:
+            if not index or self.domain_of(owner) != wanted:
                 continue
             inherited = {"live_count": 0, "live_bytes": 0}
             if index < len(self.inherited) and not self.header["clears"]:
@@ -279,10 +284,10 @@ class TraceFile:
             site["peak_count"] += counters["peak_count"] if is_stored else live_count
         return sites
 
-    def totals(self):
-        """The sums over all sites."""
+    def totals(self, domain="HEAP"):
+        """The sums over all sites of a domain."""
         totals = {}
-        for site in self.sites().values():
+        for site in self.sites(domain).values():
             for key, value in site.items():
                 totals[key] = totals.get(key, 0) + value
         return totals
