@@ -151,7 +151,8 @@ static __attribute__((noinline)) void flush(struct thread *thread)
 }
 
 /* Before counters change: keep what they were at the last peak, if that was since their last
- * change. */
+ * change. Whoever reads while we run, or after a kill, finds the figures at the peak once it finds
+ * the epoch, and the epoch once it finds the change. */
 static inline void settle_peak(struct trace_counters *counters)
 {
     uint64_t epoch = __atomic_load_n(&trace.header->peak_epoch, __ATOMIC_RELAXED);
@@ -159,7 +160,8 @@ static inline void settle_peak(struct trace_counters *counters)
         return;
     counters->peak_bytes = (int64_t)(counters->alloc_bytes - counters->freed_bytes);
     counters->peak_count = (int64_t)(counters->alloc_count - counters->free_count);
-    counters->peak_epoch = epoch;
+    __atomic_store_n(&counters->peak_epoch, epoch, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static void settle_peak_shared(struct trace_counters *counters)
