@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c -- memtrace: the table of verbs. */
 #include "command.h"
+#include "completion.h"
 #include "target.h"
 #include "text.h"
 
@@ -29,7 +30,9 @@ static int print_overview(FILE *out)
           out);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\nmemtrace help VERB explains one of them; more in man memtrace.\n", out);
+    fputs("\nmemtrace help VERB explains one of them; more in man memtrace.\n"
+          "memtrace completion bash|zsh|fish prints what completes all this in a shell.\n",
+          out);
     return out == stdout ? command_flush(STATUS_OK) : STATUS_USAGE;
 }
 
@@ -41,6 +44,15 @@ static int print_help(int argc, char **argv)
     if (!command)
         return command_misuse("no such verb: %s", argv[1]);
     command_print_help(stdout, command);
+    return command_flush(STATUS_OK);
+}
+
+static int print_completion(int argc, char **argv)
+{
+    enum completion_shell shell;
+    if (argc != 2 || !completion_to_shell(argv[1], &shell))
+        return command_misuse("completion is for one of bash, zsh and fish");
+    completion_write(stdout, shell, commands, sizeof commands / sizeof *commands);
     return command_flush(STATUS_OK);
 }
 
@@ -72,6 +84,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "help") == 0)
         return print_help(argc - 1, argv + 1);
+    if (strcmp(argv[1], "completion") == 0)
+        return print_completion(argc - 1, argv + 1);
     const struct command *command = find_command(argv[1]);
     if (command)
         return command->run(argc - 1, argv + 1);
