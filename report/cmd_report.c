@@ -300,7 +300,8 @@ static void print_statistics(struct report *report, const struct style *style)
     static const char *const measures[MEASURE_COUNT_OF] = {
         "what is live", "what was live at the peak", "bytes allocated", "allocations",
         "temporary allocations"};
-    static const char *const domains[MEMORY_DOMAIN_COUNT] = {"", " in custom pools", " in mappings"};
+    static const char *const domains[MEMORY_DOMAIN_COUNT] = {"", " in custom pools",
+                                                             " in mappings"};
     const struct statistics *statistics = &report->statistics;
     const struct request *request = report->request;
     struct table table = {
