@@ -9,12 +9,14 @@
 #include "lifecycle.h"
 #include "marks.h"
 #include "memtrace.h"
+#include "pools.h"
 #include "sampling.h"
 #include "sys.h"
 #include "text.h"
 #include "totals.h"
 #include "trace_file.h"
 #include "traceback.h"
+#include "unwind_arch.h"
 #include "world.h"
 
 /* Who asks. */
@@ -125,6 +127,73 @@ static void dump_object_traceback(int fd, const void *block)
         traceback_dump(fd, block);
 }
 
+/* --- custom pools ---
+ *
+ * As in the hooks, the call stack begins with who called. A handler that has interrupted a hook may
+ * do this all the same: it touches nothing of the heap's. */
+
+/* Who calls, inside the recorder; or a treatment. */
+static struct asker begin_pool(uint64_t sp)
+{
+    struct asker asker = {.thread = thread_self};
+    if (likely(asker.thread && !asker.thread->busy) &&
+        likely(thread_begin(asker.thread, BUSY_RECORDING, sp)))
+        return asker;
+    asker.thread = lifecycle_begin(BUSY_RECORDING, sp);
+    asker.is_nested = asker.thread == treatment(TREAT_NESTED);
+    if (asker.is_nested)
+        asker.thread = thread_self;
+    return asker;
+}
+
+static void end_pool(const struct asker *asker)
+{
+    if (!asker->is_nested)
+        thread_end(asker->thread);
+}
+
+static __attribute__((noinline)) struct asker begin_pool_in_child(uint64_t sp)
+{
+    bool is_nested;
+    lifecycle_ask(sp, &is_nested); /* it gets a trace of its own for this */
+    return begin_pool(sp);
+}
+
+static void pool_alloc(const void *pool, const void *block, size_t size_bytes)
+{
+    const struct frame_start start = {CALLER_PC(), CALLER_SP(), CALLER_FP()};
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    struct asker asker = begin_pool(sp);
+    if (unlikely(asker.thread == treatment(TREAT_BEFORE_OWN_TRACE)))
+        asker = begin_pool_in_child(sp);
+    if (unlikely(!is_thread(asker.thread)))
+        return;
+    pools_allocated(asker.thread, pool, block, size_bytes, start);
+    end_pool(&asker);
+}
+
+static void pool_free(const void *pool, const void *block)
+{
+    struct asker asker = begin_pool((uint64_t)__builtin_frame_address(0));
+    if (asker.thread == treatment(TREAT_BEFORE_OWN_TRACE))
+        pools_forget_block(pool, block);
+    if (unlikely(!is_thread(asker.thread)))
+        return;
+    pools_freed(asker.thread, pool, block);
+    end_pool(&asker);
+}
+
+static void pool_clear(const void *pool)
+{
+    struct asker asker = begin_pool((uint64_t)__builtin_frame_address(0));
+    if (asker.thread == treatment(TREAT_BEFORE_OWN_TRACE))
+        pools_forget_pool(pool);
+    if (unlikely(!is_thread(asker.thread)))
+        return;
+    pools_cleared(asker.thread, pool);
+    end_pool(&asker);
+}
+
 /* --- moments --- */
 
 /* Where the world cannot be stopped, other threads' counters move while they are read. */
@@ -179,6 +248,9 @@ __attribute__((visibility("default"))) const struct memtrace_interface *memtrace
         .clear_traces = clear_traces,
         .get_object_traceback = get_object_traceback,
         .dump_object_traceback = dump_object_traceback,
+        .pool_alloc = pool_alloc,
+        .pool_free = pool_free,
+        .pool_clear = pool_clear,
     };
     return &interface;
 }

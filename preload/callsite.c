@@ -208,7 +208,12 @@ static void add_orphan(uint32_t node, uint32_t counters)
     put_orphan((uint64_t)node << 32 | counters);
 }
 
-static uint32_t adopt_orphan(uint32_t node)
+static uint32_t domain_of(uint32_t thread_domain)
+{
+    return thread_domain >> OWNER_DOMAIN_SHIFT;
+}
+
+static uint32_t adopt_orphan(uint32_t node, uint32_t domain)
 {
     if (!orphans)
         return 0;
@@ -216,6 +221,8 @@ static uint32_t adopt_orphan(uint32_t node)
     for (uint64_t i = orphan_index(node); orphans[i]; i = (i + 1) & mask)
         if (orphans[i] >> 32 == node && orphans[i] > 1) {
             uint32_t counters = (uint32_t)orphans[i];
+            if (domain_of(trace.owners[counters].thread_domain) != domain)
+                continue;
             orphans[i] = 1;
             return counters;
         }
@@ -290,7 +297,7 @@ static uint32_t add_site(struct callsite_cache *cache, uint32_t node, uint32_t t
 {
     if ((!cache->sites || cache->site_count > 1u << (cache->site_bits - 1)) && !grow_sites(cache))
         return 0;
-    uint32_t counters = adopt_orphan(node);
+    uint32_t counters = adopt_orphan(node, domain_of(thread));
     if (counters)
         __atomic_store_n(&trace.owners[counters].thread_domain, thread, __ATOMIC_RELAXED);
     else
@@ -432,8 +439,8 @@ void callsite_retire(struct callsite_cache *cache)
 {
     for (uint64_t i = 0; cache->sites && i < (uint64_t)1 << cache->site_bits; i++)
         if (cache->sites[i].node) {
-            __atomic_store_n(&trace.owners[cache->sites[i].counters].thread_domain, 0,
-                             __ATOMIC_RELAXED);
+            __atomic_fetch_and(&trace.owners[cache->sites[i].counters].thread_domain,
+                               ~OWNER_THREAD_MASK, __ATOMIC_RELAXED);
             add_orphan(cache->sites[i].node, cache->sites[i].counters);
         }
     if (cache->sites)
@@ -445,11 +452,19 @@ void callsite_retire(struct callsite_cache *cache)
 
 bool callsite_init(void)
 {
+    enum {
+        POOL = DOMAIN_POOL << OWNER_DOMAIN_SHIFT
+    };
+    static const uint32_t shared_nodes[COUNTERS_FIRST_OWNED] = {
+        [COUNTERS_OVERFLOW] = SPECIAL_OVERFLOW,
+        [COUNTERS_REENTRANT] = SPECIAL_REENTRANT,
+        [COUNTERS_BEFORE_OWN_TRACE] = SPECIAL_BEFORE_OWN_TRACE,
+        [COUNTERS_POOL_OVERFLOW] = SPECIAL_OVERFLOW};
     for (uint32_t special = 0; special < SPECIAL_COUNT; special++)
         if (create_node(0, special ? NODE_MODULE_SPECIAL : 0, special) != special)
             return false;
     for (uint32_t id = COUNTERS_NONE; id < COUNTERS_FIRST_OWNED; id++)
-        create_counters(id ? SPECIAL_OVERFLOW + id - COUNTERS_OVERFLOW : 0, 0);
+        create_counters(shared_nodes[id], id == COUNTERS_POOL_OVERFLOW ? POOL : 0);
     return trace_count(SECTION_COUNTERS) == COUNTERS_FIRST_OWNED;
 }
 

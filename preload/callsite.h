@@ -17,6 +17,7 @@ enum shared_counters {
     COUNTERS_OVERFLOW,
     COUNTERS_REENTRANT,
     COUNTERS_BEFORE_OWN_TRACE,
+    COUNTERS_POOL_OVERFLOW, /* of custom pools */
     COUNTERS_FIRST_OWNED
 };
 
@@ -35,6 +36,8 @@ struct callsite_cache {
 
 /* Creates the special nodes and the shared counters in a new trace. False: no room. */
 bool callsite_init(void);
+
+/* thread is here, as in struct trace_owner, its index and the domain. A cache is for one domain. */
 
 /* The counters of thread for the stack that unwinder holds; COUNTERS_OVERFLOW when there is no
  * room for another call site. */

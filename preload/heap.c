@@ -11,7 +11,9 @@
 #include "heap.h"
 
 #include "clock.h"
+#include "counters.h"
 #include "options.h"
+#include "pools.h"
 #include "sampling.h"
 #include "sys.h"
 #include "text.h"
@@ -67,6 +69,9 @@ static void forget_held_back(struct thread *thread, void *data)
     (void)data;
     thread->unflushed_bytes = thread->nested_bytes = 0;
     thread->last_block = NULL;
+    for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
+        if (thread->domains[domain])
+            thread->domains[domain]->last_block = NULL;
 }
 
 static void forget_totals(struct trace_thread *totals)
@@ -93,6 +98,7 @@ void heap_forget(void)
     is_forgetting = sampling_has_gaps = true;
     __atomic_fetch_add(&trace.header->clears, 1, __ATOMIC_SEQ_CST);
     live_clear();
+    pools_forget();
     thread_visit(forget_held_back, NULL);
     forget_figures();
     totals_forget();
@@ -102,8 +108,10 @@ void heap_forget(void)
 
 void heap_after_fork(void)
 {
-    if (is_forgetting)
+    if (is_forgetting) {
         live_clear();
+        pools_forget();
+    }
     is_forgetting = false;
 }
 
@@ -150,30 +158,6 @@ static __attribute__((noinline)) void flush(struct thread *thread)
         flush_shared(thread);
 }
 
-/* Before counters change: keep what they were at the last peak, if that was since their last
- * change. Whoever reads while we run, or after a kill, finds the figures at the peak once it finds
- * the epoch, and the epoch once it finds the change. */
-static inline void settle_peak(struct trace_counters *counters)
-{
-    uint64_t epoch = __atomic_load_n(&trace.header->peak_epoch, __ATOMIC_RELAXED);
-    if (counters->peak_epoch == epoch)
-        return;
-    counters->peak_bytes = (int64_t)(counters->alloc_bytes - counters->freed_bytes);
-    counters->peak_count = (int64_t)(counters->alloc_count - counters->free_count);
-    __atomic_store_n(&counters->peak_epoch, epoch, __ATOMIC_RELEASE);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-}
-
-static void settle_peak_shared(struct trace_counters *counters)
-{
-    uint64_t epoch = __atomic_load_n(&trace.header->peak_epoch, __ATOMIC_RELAXED);
-    uint64_t before = __atomic_exchange_n(&counters->peak_epoch, epoch, __ATOMIC_RELAXED);
-    if (before == epoch)
-        return;
-    counters->peak_bytes = (int64_t)(counters->alloc_bytes - counters->freed_bytes);
-    counters->peak_count = (int64_t)(counters->alloc_count - counters->free_count);
-}
-
 static inline void count_allocated(struct thread *thread, uint64_t count, uint64_t size_bytes)
 {
     thread->totals->alloc_count += count;
@@ -192,57 +176,10 @@ static inline void count_freed(struct thread *thread, uint64_t count, uint64_t s
         flush(thread);
 }
 
-static inline bool is_shared_id(uint32_t counters)
-{
-    return unlikely(counters < COUNTERS_FIRST_OWNED);
-}
-
-static void add_allocation_shared(struct trace_counters *counters, uint64_t count,
-                                  uint64_t size_bytes)
-{
-    settle_peak_shared(counters);
-    __atomic_fetch_add(&counters->alloc_count, count, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&counters->alloc_bytes, size_bytes, __ATOMIC_RELAXED);
-}
-
-static void add_free_shared(struct trace_counters *counters, uint64_t count, uint64_t size_bytes,
-                            bool is_temporary)
-{
-    settle_peak_shared(counters);
-    __atomic_fetch_add(&counters->free_count, count, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&counters->freed_bytes, size_bytes, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&counters->temporary_count, is_temporary ? count : 0, __ATOMIC_RELAXED);
-}
-
-static inline void add_allocation(uint32_t id, uint64_t count, uint64_t size_bytes)
-{
-    struct trace_counters *counters = &trace.counters[id];
-    if (is_shared_id(id)) {
-        add_allocation_shared(counters, count, size_bytes);
-        return;
-    }
-    settle_peak(counters);
-    counters->alloc_count += count;
-    counters->alloc_bytes += size_bytes;
-}
-
-static inline void add_free(uint32_t id, uint64_t count, uint64_t size_bytes, bool is_temporary)
-{
-    struct trace_counters *counters = &trace.counters[id];
-    if (is_shared_id(id)) {
-        add_free_shared(counters, count, size_bytes, is_temporary);
-        return;
-    }
-    settle_peak(counters);
-    counters->free_count += count;
-    counters->freed_bytes += size_bytes;
-    counters->temporary_count += is_temporary ? count : 0;
-}
-
 /* The counters that this thread writes for a block that may have been allocated by another. */
 static inline uint32_t own_counters(struct thread *thread, uint32_t counters)
 {
-    if (thread->is_sole || is_shared_id(counters))
+    if (thread->is_sole || counters_are_shared(counters))
         return counters;
     const struct trace_owner *owner = &trace.owners[counters];
     if (likely(__atomic_load_n(&owner->thread_domain, __ATOMIC_RELAXED) == thread->index))
@@ -268,7 +205,7 @@ static void release(struct thread *thread, const void *block, struct live_block 
     thread->last_block =
         (const void *)((uint64_t)thread->last_block & ((uint64_t)is_temporary - 1));
     thread->totals->temporary_count += is_temporary ? count : 0;
-    add_free(own_counters(thread, taken.counters), count, size_bytes, is_temporary);
+    counters_add_free(own_counters(thread, taken.counters), count, size_bytes, is_temporary);
     count_freed(thread, count, size_bytes);
 }
 
@@ -296,8 +233,9 @@ static void check_counters(struct thread *thread, struct frame_start start, uint
 }
 #endif
 
-static __attribute__((noinline)) uint32_t find_counters(struct thread *thread, uint64_t pc,
-                                                        uint64_t sp, uint64_t fp)
+/* In one piece, although domain.c needs the same functions. */
+static __attribute__((noinline, flatten)) uint32_t find_counters(struct thread *thread, uint64_t pc,
+                                                                 uint64_t sp, uint64_t fp)
 {
     uint32_t counters = unwinder_recall(&thread->unwinder, pc, sp, fp);
     if (likely(counters))
@@ -343,7 +281,7 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
     if (unlikely(counters == COUNTERS_OVERFLOW))
         trace_count_anomaly(ANOMALY_OVERFLOW);
     insert(thread, block, size_bytes, counters);
-    add_allocation(counters, count, size_bytes * count);
+    counters_add_allocation(counters, count, size_bytes * count);
     count_allocated(thread, count, size_bytes * count);
     thread->last_block = block;
 }
@@ -398,11 +336,11 @@ void heap_released_nested(struct thread *thread, const void *block, struct live_
     uint32_t counters = taken.counters;
     if (!counters)
         return;
-    if (!is_shared_id(counters))
+    if (!counters_are_shared(counters))
         counters = callsite_shared_counters(trace.owners[counters].node);
     uint64_t count = weight(block, taken);
     uint64_t size_bytes = taken.size_bytes * count;
-    add_free_shared(&trace.counters[counters], count, size_bytes, false);
+    counters_add_free_shared(&trace.counters[counters], count, size_bytes, false);
     add_nested(thread, (struct trace_thread){.free_count = count, .freed_bytes = size_bytes},
                -(int64_t)size_bytes);
 }
@@ -429,7 +367,7 @@ void heap_allocated_nested(struct thread *thread, const void *block, uint64_t si
     if (old.counters)
         trace_count_anomaly(ANOMALY_REUSED_LIVE);
     heap_released_nested(thread, block, old);
-    add_allocation_shared(&trace.counters[COUNTERS_REENTRANT], 1, size_bytes);
+    counters_add_allocation_shared(&trace.counters[COUNTERS_REENTRANT], 1, size_bytes);
     add_nested(thread, (struct trace_thread){.alloc_count = 1, .alloc_bytes = size_bytes},
                (int64_t)size_bytes);
     thread->nested_block = block;

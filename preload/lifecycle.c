@@ -21,6 +21,7 @@
 #include "marks.h"
 #include "modules.h"
 #include "options.h"
+#include "pools.h"
 #include "real.h"
 #include "rules.h"
 #include "sampling.h"
@@ -126,6 +127,7 @@ static void tell_live_map(void)
 {
     trace.header->live_origin_ns = live_origin_ns();
     trace.header->live_map_address = live_map_address();
+    trace.header->pool_table_address = pools_table_address();
 }
 
 /* What tells of the past begins with the trace. */
@@ -218,6 +220,7 @@ static void become_child(void)
     rules_after_fork();
     thread_after_fork();
     world_after_fork();
+    pools_after_fork();
     heap_after_fork();
     before.blocks = (struct trace_counters){0};
     memset(before.calls, 0, sizeof before.calls);
@@ -245,7 +248,9 @@ static void take_inventory(void)
     int64_t live_bytes = 0;
     if (!options.sample_bytes) /* else none of it was sampled, and none is known to be live */
         *own = before.blocks;
+    int64_t pool_bytes = 0; /* of another domain */
     live_visit(add_inherited, &live_bytes);
+    pools_visit(add_inherited, &pool_bytes);
     inherited->live_count -= (int64_t)(own->alloc_count - own->free_count);
     inherited->live_bytes -= (int64_t)(own->alloc_bytes - own->freed_bytes);
     heap_begin(live_bytes);
@@ -277,6 +282,7 @@ static void promote(void)
             tell_pause();
             take_inventory();
             begin_history();
+            pools_begin();
             struct thread *thread = thread_attach();
             if (thread)
                 add_totals(thread->totals);
@@ -350,7 +356,8 @@ static struct thread *enter_ready(uint64_t sp)
         return treatment(TREAT_NESTED);
     if (thread->busy) {
         thread->busy = BUSY_NOT;
-        unwinder_forget(&thread->unwinder);
+        thread_abandoned(thread);
+        pools_abandoned(thread);
     }
     world_wait();
     if (thread->generation != *thread_generation)

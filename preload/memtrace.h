@@ -53,6 +53,9 @@ struct memtrace_interface {
     bool (*clear_traces)(void);
     size_t (*get_object_traceback)(const void *block, struct memtrace_frame *frames, size_t room);
     void (*dump_object_traceback)(int fd, const void *block);
+    void (*pool_alloc)(const void *pool, const void *block, size_t size_bytes);
+    void (*pool_free)(const void *pool, const void *block);
+    void (*pool_clear)(const void *pool);
 };
 
 static inline const struct memtrace_interface *memtrace_search(void)
@@ -151,7 +154,8 @@ static inline uint64_t memtrace_get_tracemalloc_memory(void)
 
 /* The call stack that a live block was allocated by, innermost call first: fills frames as far as
  * there is room, and returns how many there are. 0: it is not known; a block is known by its first
- * byte. Names and lines are for others to find; strings stay where they are. */
+ * byte, and one of a custom pool comes before one of the heap that begins at the same address.
+ * Names and lines are for others to find; strings stay where they are. */
 static inline size_t memtrace_get_object_traceback(const void *block, struct memtrace_frame *frames,
                                                    size_t room)
 {
@@ -167,6 +171,59 @@ static inline void memtrace_dump_object_traceback(int fd, const void *block)
     const struct memtrace_interface *recorder = memtrace_find();
     if (MEMTRACE_HAS(recorder, dump_object_traceback))
         recorder->dump_object_traceback(fd, block);
+}
+
+/* --- custom pools ---
+ *
+ * An allocator that cuts its blocks from larger ones announces them here: memtrace report
+ * --domain=pool shows them, with call stacks and sizes, apart from the heap that they lie in. Their
+ * addresses may be any. To be called by the pool's own function: reports charge whoever called that
+ * one. What they had "at the peak" is what they had when the heap was at its peak. */
+
+/* A block was handed out; if it is live already, it has a new size and place. */
+static inline __attribute__((always_inline)) void memtrace_alloc(const void *block,
+                                                                 size_t size_bytes)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, pool_alloc))
+        recorder->pool_alloc(NULL, block, size_bytes);
+}
+
+/* A block was given back; call it before another thread can get the same one. What is not known is
+ * passed over. */
+static inline __attribute__((always_inline)) void memtrace_free(const void *block)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, pool_free))
+        recorder->pool_free(NULL, block);
+}
+
+/* The same for pools that are emptied as a whole, or that lie inside each other, so that blocks of
+ * two may begin at one address: a block is known by its address and its pool, which is any pointer
+ * that stands for it. VALGRIND_MEMPOOL_ALLOC, _FREE and VALGRIND_DESTROY_MEMPOOL are told just what
+ * these want. */
+static inline __attribute__((always_inline)) void
+memtrace_pool_alloc(const void *pool, const void *block, size_t size_bytes)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, pool_alloc))
+        recorder->pool_alloc(pool, block, size_bytes);
+}
+
+static inline __attribute__((always_inline)) void memtrace_pool_free(const void *pool,
+                                                                     const void *block)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, pool_free))
+        recorder->pool_free(pool, block);
+}
+
+/* The pool has got all of its blocks back at once: it was reset, or destroyed. */
+static inline void memtrace_pool_clear(const void *pool)
+{
+    const struct memtrace_interface *recorder = memtrace_find();
+    if (MEMTRACE_HAS(recorder, pool_clear))
+        recorder->pool_clear(pool);
 }
 
 /* --- moments; names are up to 255 bytes long, NULL is none --- */

@@ -84,6 +84,9 @@ static void retire(struct thread *thread)
                        __ATOMIC_RELAXED);
     note_end(thread);
     callsite_retire(&thread->sites);
+    for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
+        if (thread->domains[domain])
+            callsite_retire(&thread->domains[domain]->sites);
     thread->next = spare;
     spare = thread;
     attached_count--;
@@ -184,13 +187,31 @@ static uint64_t stack_top(uint32_t tid)
     return tid == trace.header->pid ? (uint64_t)__libc_stack_end + 1 : (uint64_t)&thread_self;
 }
 
+static void init_domain(struct domain_thread *own, uint64_t top, struct memo_table *memos)
+{
+    *own = (struct domain_thread){0};
+    unwinder_init(&own->unwinder, options.depth, top, memos, own + 1);
+}
+
+struct domain_thread *thread_add_domain(struct thread *thread, enum trace_domain domain)
+{
+    struct domain_thread *own = arena_alloc(sizeof *own + unwinder_bytes(options.depth));
+    if (!own)
+        return NULL;
+    init_domain(own, stack_top(thread->tid), NULL);
+    thread->domains[domain] = own;
+    return own;
+}
+
 static struct thread *new_thread(uint32_t tid)
 {
     struct thread *thread = spare;
     struct memo_table *memos = NULL;
+    struct domain_thread *domains[MEMORY_DOMAIN_COUNT] = {NULL};
     if (thread) {
         spare = thread->next;
         memos = thread->unwinder.memos;
+        memcpy(domains, thread->domains, sizeof domains);
     } else {
         thread = arena_alloc(sizeof *thread + unwinder_bytes(options.depth));
         if (!thread)
@@ -198,6 +219,10 @@ static struct thread *new_thread(uint32_t tid)
     }
     *thread = (struct thread){.sampling_generation = UINT64_MAX};
     unwinder_init(&thread->unwinder, options.depth, stack_top(tid), memos, thread + 1);
+    memcpy(thread->domains, domains, sizeof domains);
+    for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
+        if (domains[domain])
+            init_domain(domains[domain], stack_top(tid), domains[domain]->unwinder.memos);
     return thread;
 }
 
@@ -268,13 +293,31 @@ static void choose_samples(struct thread *thread)
         thread->until_sample_bytes = sampling_gap(&thread->random, options.sample_bytes);
 }
 
+static void forget_code(struct thread *thread)
+{
+    unwinder_forget(&thread->unwinder);
+    callsite_forget_paths(&thread->sites);
+    for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
+        if (thread->domains[domain]) {
+            unwinder_forget(&thread->domains[domain]->unwinder);
+            callsite_forget_paths(&thread->domains[domain]->sites);
+        }
+}
+
+void thread_abandoned(struct thread *thread)
+{
+    unwinder_forget(&thread->unwinder);
+    for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
+        if (thread->domains[domain])
+            unwinder_forget(&thread->domains[domain]->unwinder);
+}
+
 void thread_catch_up(struct thread *thread)
 {
     uint64_t generation = __atomic_load_n(thread_generation, __ATOMIC_ACQUIRE);
     uint64_t epoch = __atomic_load_n(&code_epoch, __ATOMIC_ACQUIRE);
     if (thread->code_epoch != epoch) {
-        unwinder_forget(&thread->unwinder);
-        callsite_forget_paths(&thread->sites);
+        forget_code(thread);
         thread->code_epoch = epoch;
     }
     thread_refresh_name(thread);

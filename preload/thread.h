@@ -22,6 +22,18 @@ enum busy {
     BUSY_WRAPPER    /* in a function of libc that calls its siblings (reallocarray → realloc) */
 };
 
+/* What a thread has for a domain beside the heap, see domain.h. */
+struct domain_thread {
+    struct unwinder unwinder;
+    struct callsite_cache sites;
+    uint32_t last_counters; /* of the unwinder's last stack */
+    bool is_busy;           /* a call is under way */
+    const void *last_block;
+    int64_t until_sample_bytes;
+    uint64_t random;
+    const uint32_t *lock; /* the last one asked for, see pools.c */
+};
+
 struct thread {
     uint64_t generation; /* equals *thread_generation, or something is to be looked at */
     uint32_t busy;
@@ -45,6 +57,7 @@ struct thread {
     uint64_t code_epoch; /* of the last unloading of code this thread has heard of */
     struct unwinder unwinder;
     struct callsite_cache sites;
+    struct domain_thread *domains[MEMORY_DOMAIN_COUNT]; /* NULL until needed; never the heap's */
     /* Under trace_lock: */
     struct thread *next;
     const void *tls; /* address of the thread's TLS, reused by glibc for new threads */
@@ -92,6 +105,12 @@ static inline void thread_end(struct thread *thread)
 
 /* Attaches the calling thread. NULL when there is no memory. */
 struct thread *thread_attach(void);
+
+/* Makes its domain_thread for the calling thread. NULL when there is no memory. */
+struct domain_thread *thread_add_domain(struct thread *thread, enum trace_domain domain);
+
+/* A call of the thread was left in the middle: what it remembers may be half of something. */
+void thread_abandoned(struct thread *thread);
 
 /* To be called by a thread whose generation is not the current one. */
 void thread_catch_up(struct thread *thread);

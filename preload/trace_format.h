@@ -89,6 +89,8 @@ enum trace_anomaly {
                                  information: taken to keep a frame pointer */
     ANOMALY_MARKS_LOST,       /* marks that found no room */
     ANOMALY_HISTORY_LOST,     /* ticks of the history that could not be written */
+    ANOMALY_POOLS_LOST, /* calls for custom pools that are not counted, or parts of the table of
+                           their blocks that were lost */
     ANOMALY_COUNT,
     ANOMALY_MAX = 24
 };
@@ -177,6 +179,7 @@ struct trace_header {
     uint32_t clears; /* twice the times that all was forgotten. Odd: it is just being done; counters
                         and threads' figures are zero then, whatever they are seen to be */
     struct trace_extent extents[TRACE_EXTENTS_MAX];
+    uint64_t pool_table_address; /* of struct pool_shard[POOL_SHARDS] in the process's own memory */
 };
 
 /* One frame of a call stack; the stack is the path from here to the root along parent.
@@ -437,6 +440,34 @@ struct live_map {
     uint64_t middles[2][1 << LIVE_ROOT_BITS];
 };
 
+/* Live blocks of custom pools, in the recorder's private memory like the map above: a hash table in
+ * shards. A block is known by its pool and its address, and may lie anywhere, in others too. */
+#define POOL_SHARDS 64
+
+struct pool_block {
+    uint64_t pool;
+    uint64_t address; /* 0: the pool's anchor in the ring of its blocks */
+    uint64_t size_bytes;
+    uint32_t counters; /* 0: not a live block */
+    uint32_t chain;    /* the next one with this hash, or the next free one; 0: none */
+    uint32_t next;     /* in the ring of the pool */
+    uint32_t previous;
+};
+
+struct pool_shard {
+    uint32_t lock; /* index of the thread that holds it, 0: free */
+    uint32_t room; /* a power of two; also the number of chains */
+    uint32_t used; /* blocks that have ever been in use are below; 0 is none */
+    uint32_t taken;
+    uint32_t free;
+    uint32_t reserved;
+    uint64_t blocks_address; /* of struct pool_block[room] */
+    uint64_t chains_address; /* of uint32_t[room] */
+    uint64_t reserved_too[3];
+};
+
+_Static_assert(sizeof(struct pool_block) == 40, "layout");
+_Static_assert(sizeof(struct pool_shard) == 64, "one cache line");
 _Static_assert(sizeof(struct trace_mark) == 40, "layout");
 _Static_assert(sizeof(struct trace_range) == 16, "layout");
 _Static_assert(sizeof(struct trace_point) == 192, "layout");

@@ -6,6 +6,7 @@
 #include "traceback.h"
 
 #include "live.h"
+#include "pools.h"
 #include "sys.h"
 #include "text.h"
 #include "trace_file.h"
@@ -18,7 +19,9 @@ enum {
 
 static uint32_t node_of(const void *block)
 {
-    struct live_block known = live_find(block);
+    struct live_block known = pools_find(block);
+    if (!known.counters)
+        known = live_find(block);
     return known.counters ? trace.owners[known.counters].node : 0;
 }
 

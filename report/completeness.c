@@ -32,6 +32,8 @@ static const char *const anomaly_words[ANOMALY_COUNT] = {
                                  "but under <before own trace>",
     [ANOMALY_GROW_FAILED] = "the trace could not grow %s times",
     [ANOMALY_MARKS_LOST] = "%s marks found no room: they have no names to be compared by",
+    [ANOMALY_POOLS_LOST] = "%s calls for custom pools are not counted, or parts of the table of "
+                           "their blocks were lost: figures of pools only",
     [ANOMALY_HISTORY_LOST] = "%s ticks of the history could not be written: earlier moments are "
                              "known less finely",
 };

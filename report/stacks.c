@@ -190,14 +190,19 @@ static bool make_place(struct stacks *stacks, const struct address *address, str
     return true;
 }
 
+static bool announces_pool(const char *function)
+{
+    return function && (strcmp(function, "memtrace_alloc") == 0 ||
+                        strcmp(function, "memtrace_pool_alloc") == 0);
+}
+
 /* A stack of a custom pool ends in the pool's function that has called memtrace_alloc(), as one of
  * the heap ends where malloc was called. That function is an allocator, whatever it is named. */
 static void pass_over_pool(struct stacks *stacks, struct place *place)
 {
     uint32_t i = place->first;
     uint32_t end = place->first + place->count;
-    while (i + 1 < end && stacks->frames[i].function &&
-           strcmp(stacks->frames[i].function, "memtrace_alloc") == 0)
+    while (i + 1 < end && announces_pool(stacks->frames[i].function))
         stacks->frames[i++].is_runtime = true;
     if (!stacks->frames[i].is_special)
         stacks->frames[i].is_runtime = stacks->frames[i].is_allocator = true;

@@ -287,6 +287,68 @@ class Api:
                 told[name][1].append((words[0], int(words[1], 16)))
         return told, dumps
 
+    # ---- custom pools ----
+
+    POOLS = {"object": expect(100, 2400, 40, 960), "temporary": expect(50, 1200, temporary_count=50),
+             "name": expect(2001, 200 * (10 + 45) + 19, 1, 19), "scratch_memory": expect(200, 200000),
+             "scratch": expect(200, 20000), "scratch_more": expect(200, 40000),
+             "grown_from": expect(1, 10), "grown": expect(1, 30, 1, 30)}
+
+    def pools(self, tap):
+        """Slabs, regions in regions, blocks that grow; nothing of it in the heap's figures. In a sample, blocks of one
+        byte are what the draw makes of them."""
+        for name, environment in (("pools", {}), ("pools, depth 3", {"MEMTRACE_DEPTH": "3"}),
+                                  ("pools, all sampled", {"MEMTRACE_SAMPLE_BYTES": "1"})):
+            result, _ = self.run(tap, "pools", environment=environment)
+            trace, lines = result.trace, self.lines(result.trace, "--domain=pool")
+            expected = {tag: {key: value for key, value in figures.items() if key != "temporary_count" or not environment}
+                        for tag, figures in self.POOLS.items()}
+            if "sampled" in name:
+                expected["name"] = expect(lines.count("pools.c", "name"), lines.count("pools.c", "name", "alloc_bytes"), 1, 19)
+            check_lines(tap, lines, "pools.c", expected, name)
+            check_no_others(tap, lines, "pools.c", expected, name)
+            tap.equal((lines.totals["live_bytes"], lines.totals["live_count"]), (960 + 19 + 30, 42), f"{name}: totals")
+            check_no_anomalies(tap, trace, name, allowed=("stack_too_deep",) if "depth" in name else ())
+            heap = self.lines(trace)
+            expected = {"slab_memory": {"alloc_count": 1}, "region_memory": expect(1, 65536, 1, 65536)}
+            check_lines(tap, heap, "pools.c", expected, f"{name}: the heap")
+            check_no_others(tap, heap, "pools.c", expected, f"{name}: the heap")
+            check_agreement(tap, trace, heap.report, f"{name}: the heap")
+
+    def pools_in_threads(self, tap):
+        result, _ = self.run(tap, "pools", "more")
+        child = next(trace for trace in result.traces if trace.header["flags"] & self.number["TRACE_FORKED"])
+        parent = next(trace for trace in result.traces if trace is not child)
+        expected = {**self.POOLS, "shared": expect(2000, 48000, 4, 96)}
+        check_lines(tap, self.lines(parent, "--domain=pool"), "pools.c", expected, "pools in threads")
+        check_no_others(tap, self.lines(parent, "--domain=pool"), "pools.c", expected, "pools in threads")
+        expected = {"child": expect(10, 240, 10, 240), "object": expect(0, 0, 40, 960), "shared": expect(0, 0, 2, 48),
+                    "name": expect(0, 0), "grown": expect(0, 0)}
+        check_lines(tap, self.lines(child, "--domain=pool"), "pools.c", expected, "pools in a forked child")
+        check_no_others(tap, self.lines(child, "--domain=pool"), "pools.c", {"child": {}}, "pools in a forked child")
+        for trace in (parent, child):
+            check_no_anomalies(tap, trace, "pools in threads")
+
+    def pool_models(self, tap):
+        """Threads that do anything at random to each other's blocks, against a model."""
+        for arguments in (("1",), ("2", "clear"), ("3", "fork"), ("4", "clear", "fork")):
+            name = " ".join(("pool_model", *arguments))
+            result, output = self.run(tap, "pool_model", *arguments)
+            traces = {"child" if trace.header["flags"] & self.number["TRACE_FORKED"] else "program": trace
+                      for trace in result.traces}
+            tap.equal(len(traces), 1 + ("fork" in arguments), f"{name}: traces")
+            tap.equal([line for line in output if line.startswith("cleared")], ["cleared 1"] * ("clear" in arguments),
+                      f"{name}: cleared")
+            for who, trace in traces.items():
+                told = [line.split()[1:] for line in output if line.startswith(who)]
+                tap.equal(told[0], ["tracebacks", "wrong:", "0"], f"{name}, {who}: every block's traceback, and no other's")
+                expected = {words[0]: expect(*map(int, words[1:])) for words in told[1:]}
+                tap.equal(len(expected), 4, f"{name}, {who}: sites")
+                lines = self.lines(trace, "--domain=pool")
+                check_lines(tap, lines, "pool_model.c", expected, f"{name}, {who}")
+                check_no_others(tap, lines, "pool_model.c", expected, f"{name}, {who}")
+                check_no_anomalies(tap, trace, f"{name}, {who}")
+
     # ---- where it is hard ----
 
     def stuck(self, tap):
@@ -312,12 +374,12 @@ class Api:
     def alone(self, tap):
         for program, output in (("paused", ["before: tracing 0 live 0", "meanwhile: tracing 0 live 0", "start 0 0",
                                             "after: tracing 0 live 0"]),
-                                ("phases", ["snapshot 0"])):
+                                ("phases", ["snapshot 0"]), ("pools", [])):
             result = execute([self.build.program(program)])
             tap.equal((result.status, result.stderr.decode().splitlines()), (0, output), f"{program}: without the recorder")
 
 
-ALL = "paused paused_fork paused_sampled peak_reset cleared cleared_fork killed_while_clearing phases exact_moments forked_moments tracebacks stuck handler_asks alone".split()
+ALL = "paused paused_fork paused_sampled peak_reset cleared cleared_fork killed_while_clearing phases exact_moments forked_moments tracebacks pools pools_in_threads pool_models stuck handler_asks alone".split()
 
 
 def main():

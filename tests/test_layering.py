@@ -21,7 +21,7 @@ LEVELS = [
      "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},
-    {"thread", "heap", "totals", "marks", "history", "rss", "trigger", "ticker", "sampler", "world", "traceback"},
+    {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "trigger", "ticker", "sampler", "world", "traceback"},
     {"lifecycle", "interpose", "interpose_process", "api"},
 ]
 
