@@ -195,7 +195,7 @@ static int write_output(const struct request *request, const struct export *expo
         return command_complain(request->output, &error);
     if (!request->format->write(output.file, export, &error)) {
         output_abandon(&output);
-        return command_complain(request->output, &error);
+        return command_complain(export->path, &error);
     }
     if (!output_commit(&output, &error))
         return command_complain(request->output, &error);
@@ -204,10 +204,12 @@ static int write_output(const struct request *request, const struct export *expo
     return command_flush(STATUS_OK);
 }
 
-static int export_stacks(const struct request *request, const struct stacks *stacks)
+static int export_stacks(const struct request *request, const struct stacks *stacks,
+                         const char *path)
 {
     struct export export = {
         .stacks = stacks,
+        .path = path,
         .filters = &request->filters,
         .measure_count = request->measure_count,
         .group_by = request->group_by,
@@ -256,8 +258,10 @@ static int export_trace(const struct request *request)
     int status = STATUS_USAGE;
     bool is_loaded = load(request, &trace, &path, &error);
     bool is_good = !is_loaded || is_known(request, &trace);
-    if (is_loaded && is_good && stacks_init(&stacks, &trace, request->is_system, &error)) {
-        status = export_stacks(request, &stacks);
+    bool has_stacks = !request->format->is_of_series;
+    if (is_loaded && is_good &&
+        (!has_stacks || stacks_init(&stacks, &trace, request->is_system, &error))) {
+        status = export_stacks(request, &stacks, path);
     } else if (is_good) {
         const char *subject = path ? path : request->operand;
         status = command_complain(subject ? subject : "export", &error);

@@ -10,6 +10,7 @@
 #include "marks.h"
 #include "moment.h"
 #include "report_json.h"
+#include "rss_table.h"
 #include "statistics.h"
 #include "summary.h"
 #include "table.h"
@@ -36,6 +37,7 @@ enum {
     OPTION_SUPPRESSIONS,
     OPTION_LINES,
     OPTION_MARKS,
+    OPTION_RSS,
     OPTION_SYSTEM,
     OPTION_JSON,
     OPTION_COLOR,
@@ -58,6 +60,7 @@ static const struct option_row rows[] = {
     {OPTION_LINES, "lines", "WHAT", "the source of a FILE or FUNCTION with figures beside it"},
     {OPTION_MARKS, "marks", NULL,
      "the snapshots, marks and phases of the run, which @NAME can name"},
+    {OPTION_RSS, "rss", NULL, "what the resident memory was made of"},
     {OPTION_SYSTEM, "system", NULL, "charge libc, libstdc++ and allocator wrappers themselves"},
     {OPTION_FORMAT, "format", "FORMAT", "text (default), json, tracemalloc: its very words"},
     {OPTION_JSON, "json", NULL, "for scripts"},
@@ -76,7 +79,7 @@ struct request {
     uint32_t domain; /* enum trace_domain */
     enum color_when color;
     bool has_group_by, has_measure, has_limit;
-    bool is_leaks, is_marks, is_system, is_json, is_tracemalloc, is_help;
+    bool is_leaks, is_marks, is_rss, is_system, is_json, is_tracemalloc, is_help;
 };
 
 /* A trace with everything that is said of it. */
@@ -121,6 +124,8 @@ static bool take_flag(struct request *request, int id)
         return request->is_leaks = true;
     case OPTION_MARKS:
         return request->is_marks = true;
+    case OPTION_RSS:
+        return request->is_rss = true;
     case OPTION_SYSTEM:
         return request->is_system = true;
     case OPTION_JSON:
@@ -544,6 +549,40 @@ static int report_tracemalloc(struct report *report)
     return command_flush(STATUS_OK);
 }
 
+static void print_rss(const struct report *report, const struct series *series)
+{
+    if (report->request->is_json) {
+        struct json json = json_begin(stdout);
+        json_open_object(&json);
+        json_name(&json, "rss");
+        rss_table_write_json(&json, series);
+        json_close_object(&json);
+        json_end(&json);
+        return;
+    }
+    struct style style = terminal_style(stdout, report->request->color);
+    print_title(report, &style);
+    rss_table_write(stdout, series, report->trace.is_running ? "now" : "at the last reading",
+                    &style);
+}
+
+static int report_rss(const struct report *report)
+{
+    struct series series;
+    struct error error;
+    if (!series_init(&series, &report->trace, report->trace.header.start_time_ns, &error))
+        return complain(report, &error);
+    int status = STATUS_OK;
+    if (rss_peak(&series)) {
+        print_rss(report, &series);
+    } else {
+        error_set(&error, "no RSS was recorded in it");
+        status = complain(report, &error);
+    }
+    series_finish(&series);
+    return command_flush(status);
+}
+
 static int report_trace(const struct request *request)
 {
     struct report report = {.request = request};
@@ -556,6 +595,8 @@ static int report_trace(const struct request *request)
         status = report_marks(&report);
     else if (is_loaded && request->is_tracemalloc)
         status = report_tracemalloc(&report);
+    else if (is_loaded && request->is_rss)
+        status = report_rss(&report);
     else if (is_loaded && !is_known(&report))
         status = STATUS_USAGE;
     else if (is_loaded && compute(&report, &error))

@@ -34,6 +34,8 @@ extern const struct command command_snapshot;
 extern const struct command command_check;
 extern const struct command command_who;
 extern const struct command command_list;
+extern const struct command command_plot;
+extern const struct command command_rm;
 extern const struct command command_export;
 extern const struct command command_top;
 

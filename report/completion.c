@@ -4,6 +4,7 @@
 
 #include "export.h"
 #include "label.h"
+#include "quantity.h"
 
 #include <string.h>
 
@@ -43,6 +44,12 @@ static void write_measures(FILE *out)
         fprintf(out, "%s%s", i ? " " : "", label_measure((enum measure)i));
 }
 
+static void write_quantities(FILE *out)
+{
+    for (int i = 0; i < QUANTITY_COUNT; i++)
+        fprintf(out, "%s%s", i ? " " : "", quantity_word((enum quantity)i));
+}
+
 static void write_domains(FILE *out)
 {
     for (uint32_t i = 0; i < MEMORY_DOMAIN_COUNT; i++)
@@ -63,11 +70,20 @@ static const struct {
     const char *words;
     void (*write_words)(FILE *out);
 } values[] = {
-    {"export", "format", NULL, write_formats}, {NULL, "format", "text json tracemalloc", NULL},
-    {NULL, "group-by", NULL, write_groups},    {"top", "sort", NULL, NULL},
-    {NULL, "sort", NULL, write_measures},      {NULL, "measure", NULL, write_measures},
-    {NULL, "domain", NULL, write_domains},     {NULL, "color", "auto always never", NULL},
-    {NULL, "follow-fork", "0 1", NULL},        {NULL, "thread", "0 1", NULL},
+    {"export", "format", NULL, write_formats},
+    {"plot", "format", "terminal svg png pdf dat csv json", NULL},
+    {"plot", "measure", NULL, write_quantities},
+    {"plot", "by", "line function file module", NULL},
+    {"plot", "theme", "auto light dark", NULL},
+    {NULL, "format", "text json tracemalloc", NULL},
+    {NULL, "group-by", NULL, write_groups},
+    {"top", "sort", NULL, NULL},
+    {NULL, "sort", NULL, write_measures},
+    {NULL, "measure", NULL, write_measures},
+    {NULL, "domain", NULL, write_domains},
+    {NULL, "color", "auto always never", NULL},
+    {NULL, "follow-fork", "0 1", NULL},
+    {NULL, "thread", "0 1", NULL},
 };
 
 static size_t find_value(const struct command *command, const struct option_row *row)

@@ -13,7 +13,7 @@
 static const struct export_format *const formats[] = {
     &export_pprof,  &export_folded, &export_speedscope, &export_callgrind,   &export_heaptrack,
     &export_massif, &export_dhat,   &export_dot,        &export_perf,        &export_firefox,
-    &export_pstats, &export_json,   &export_csv,        &export_tracemalloc,
+    &export_pstats, &export_json,   &export_csv,        &export_tracemalloc, &export_mprof,
 };
 
 const struct export_format *export_format_at(size_t i)

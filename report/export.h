@@ -15,7 +15,8 @@
 
 struct export
 {
-    const struct stacks *stacks;
+    const struct stacks *stacks; /* of formats that are of the series: empty */
+    const char *path;            /* of the trace */
     const struct filters *filters;
     enum measure measures[MEASURE_COUNT_OF]; /* in the order in which they were asked for */
     size_t measure_count;                    /* 0: nobody asked, the format chooses */
@@ -45,7 +46,8 @@ struct export_format {
     bool is_binary;   /* not for a terminal */
     bool is_gzip;     /* whatever the file is called */
     enum export_groups groups;
-    bool is_whole; /* of a whole run: an earlier moment will not do */
+    bool is_whole;     /* of a whole run: an earlier moment will not do */
+    bool is_of_series; /* needs the path alone: who allocated what is not in it */
     bool (*write)(FILE *out, const struct export *export, struct error *error);
 };
 
@@ -90,6 +92,7 @@ extern const struct export_format export_folded;
 extern const struct export_format export_heaptrack;
 extern const struct export_format export_json;
 extern const struct export_format export_massif;
+extern const struct export_format export_mprof;
 extern const struct export_format export_perf;
 extern const struct export_format export_pprof;
 extern const struct export_format export_pstats;

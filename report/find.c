@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_trace_name(const char *name)
+bool trace_is_name(const char *name)
 {
     static const char ending[] = ".memtrace";
     const char *found = NULL;
@@ -105,7 +105,7 @@ bool trace_list_init(struct trace_list *list, const char *directory, bool any_na
         return error_set(error, "%s", strerror(errno));
     struct dirent *entry;
     while ((entry = readdir(stream)))
-        if (any_name || is_trace_name(entry->d_name))
+        if (any_name || trace_is_name(entry->d_name))
             consider(list, dirfd(stream), directory, entry->d_name, since_s);
     closedir(stream);
     if (list->count)

@@ -30,8 +30,12 @@ struct trace_list {
     size_t count;
 };
 
-/* The readable traces in a directory. With any_name false only *.memtrace (and *.memtrace.N, which
- * the recorder uses when a name is taken); a file last changed before since_s is not looked at. */
+/* Whether a file is named as traces are: *.memtrace, or *.memtrace.N, which the recorder uses when
+ * a name is taken. */
+bool trace_is_name(const char *name);
+
+/* The readable traces in a directory. With any_name false only those that are named as traces are;
+ * a file last changed before since_s is not looked at. */
 bool trace_list_init(struct trace_list *list, const char *directory, bool any_name, time_t since_s,
                      struct error *error);
 void trace_list_finish(struct trace_list *list);

@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 struct json json_begin(FILE *out)
@@ -121,6 +122,15 @@ void json_signed(struct json *json, int64_t number)
     fprintf(json->out, "%" PRId64, number);
 }
 
+void json_real(struct json *json, double number)
+{
+    begin_value(json);
+    if (isfinite(number))
+        fprintf(json->out, "%.17g", number);
+    else
+        fputs("null", json->out);
+}
+
 void json_bool(struct json *json, bool value)
 {
     begin_value(json);
@@ -149,6 +159,12 @@ void json_member_signed(struct json *json, const char *name, int64_t number)
 {
     json_name(json, name);
     json_signed(json, number);
+}
+
+void json_member_real(struct json *json, const char *name, double number)
+{
+    json_name(json, name);
+    json_real(json, number);
 }
 
 void json_member_bool(struct json *json, const char *name, bool value)

@@ -33,12 +33,14 @@ void json_name(struct json *json, const char *name);
 void json_string(struct json *json, const char *text);
 void json_unsigned(struct json *json, uint64_t number);
 void json_signed(struct json *json, int64_t number);
+void json_real(struct json *json, double number); /* null if it is none */
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 
 void json_member_string(struct json *json, const char *name, const char *text);
 void json_member_unsigned(struct json *json, const char *name, uint64_t number);
 void json_member_signed(struct json *json, const char *name, int64_t number);
+void json_member_real(struct json *json, const char *name, double number);
 void json_member_bool(struct json *json, const char *name, bool value);
 
 #endif

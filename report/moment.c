@@ -173,29 +173,64 @@ static bool find_time(const struct history *history, uint64_t time_ns, uint64_t 
     return true;
 }
 
+static bool find_mark_named(const struct trace *trace, const char *name, uint32_t *ret_mark,
+                            struct error *error)
+{
+    *ret_mark = find_named(trace, name);
+    return *ret_mark != NO_MARK ||
+           error_set(error,
+                     "nothing in it is called '%.100s' (memtrace report --marks lists "
+                     "what is)",
+                     name);
+}
+
 /* A snapshot has a tick of its own, if it was not lost; for other marks the one before must do. */
 static bool find_name(const struct history *history, const char *name, struct instant *instant,
                       struct error *error)
 {
     const struct trace *trace = history->trace;
-    uint32_t mark = find_named(trace, name);
-    if (mark == NO_MARK)
-        return error_set(error,
-                         "nothing in it is called '%.100s' (memtrace report --marks lists "
-                         "what is)",
-                         name);
+    uint32_t mark;
+    if (!find_mark_named(trace, name, &mark, error))
+        return false;
     for (uint32_t i = history->tick_count; i-- > 0;) {
         if (history->ticks[i].mark != mark)
             continue;
         *instant = instant_at_tick(history, i + 1);
         return true;
     }
-    uint64_t time_ns = trace->marks[mark].time_ns;
-    uint64_t start_ns = trace->header.start_time_ns;
-    if (!find_time(history, time_ns > start_ns ? time_ns - start_ns : 0, 0, instant, error))
+    if (!find_time(history, trace_mark_time_ns(trace, &trace->marks[mark]), 0, instant, error))
         return false;
     instant->next_mark = mark;
     return true;
+}
+
+bool moment_time(const struct moment *moment, const struct trace *trace, uint64_t *ret_time_ns,
+                 struct error *error)
+{
+    uint64_t end_ns = trace_duration_ns(trace);
+    uint32_t mark;
+    switch (moment->kind) {
+    case MOMENT_START:
+        *ret_time_ns = 0;
+        return true;
+    case MOMENT_PEAK:
+        *ret_time_ns = trace_peak_time_ns(trace);
+        return true;
+    case MOMENT_AFTER_START:
+        *ret_time_ns = moment->time_ns;
+        return true;
+    case MOMENT_BEFORE_END:
+        *ret_time_ns = moment->time_ns < end_ns ? end_ns - moment->time_ns : 0;
+        return true;
+    case MOMENT_NAME:
+        if (!find_mark_named(trace, moment->name, &mark, error))
+            return false;
+        *ret_time_ns = trace_mark_time_ns(trace, &trace->marks[mark]);
+        return true;
+    default:
+        *ret_time_ns = end_ns;
+        return true;
+    }
 }
 
 bool moment_find(const struct moment *moment, const struct history *history,

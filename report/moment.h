@@ -37,6 +37,9 @@ bool moment_divide(struct moment *moment, const char *operand, char **ret_trace,
 /* What a trace can tell of a moment: the latest tick up to it, or one that was due then. */
 bool moment_find(const struct moment *moment, const struct history *history,
                  struct instant *instant, struct error *error);
+/* When a moment was, since the start, whatever else is known of it. */
+bool moment_time(const struct moment *moment, const struct trace *trace, uint64_t *ret_time_ns,
+                 struct error *error);
 /* The counters at that instant, trace->owner_count of them. */
 void instant_counters(const struct instant *instant, const struct history *history,
                       struct trace_counters *counters);

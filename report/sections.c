@@ -445,9 +445,9 @@ bool sections_init_now(struct sections *sections, int fd, struct error *error)
     return init(sections, fd, ~past, error);
 }
 
-bool sections_init_strings(struct sections *sections, int fd, struct error *error)
+bool sections_init_some(struct sections *sections, int fd, unsigned wanted, struct error *error)
 {
-    return init(sections, fd, 1u << SECTION_STRINGS, error);
+    return init(sections, fd, wanted, error);
 }
 
 void sections_finish(struct sections *sections)

@@ -32,8 +32,8 @@ struct sections {
 bool sections_init(struct sections *sections, int fd, struct error *error);
 /* How things stand now, without history, series and marks. */
 bool sections_init_now(struct sections *sections, int fd, struct error *error);
-/* Only the header and the strings. */
-bool sections_init_strings(struct sections *sections, int fd, struct error *error);
+/* Only the header and some sections, a bit for each. */
+bool sections_init_some(struct sections *sections, int fd, unsigned wanted, struct error *error);
 void sections_finish(struct sections *sections);
 
 uint32_t sections_count(const struct sections *sections, enum trace_section section);

@@ -4,6 +4,7 @@
 
 #include "completeness.h"
 #include "label.h"
+#include "rss_table.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -28,6 +29,20 @@ static void write_live(FILE *out, const char *word, const struct figures *figure
             plural(count, "block", "blocks"));
 }
 
+/* If the recorder kept a series. */
+static void write_peak_rss(FILE *out, const struct trace *trace)
+{
+    struct series series;
+    struct error ignored;
+    if (!trace->point_count || !series_init(&series, trace, trace->header.start_time_ns, &ignored))
+        return;
+    const struct trace_point *peak = rss_peak(&series);
+    if (peak)
+        fprintf(out, "  %-9s%-10s at %s\n", "peak RSS", text_size((double)peak->rss_bytes.max).text,
+                text_duration(peak->time_ns - peak->span_ns / 2).text);
+    series_finish(&series);
+}
+
 /* The peak is the heap's, whatever is shown. */
 void summary_write_totals(FILE *out, const struct trace *trace, const char *live_word)
 {
@@ -37,6 +52,8 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
         fprintf(out, "  %-9s%-10s at %s%s\n", is_heap ? "peak" : "at peak",
                 text_size((double)total.peak_bytes).text,
                 text_duration(trace_peak_time_ns(trace)).text, is_heap ? "" : ", of the heap");
+    if (trace_knows_all(trace) && is_heap)
+        write_peak_rss(out, trace);
     write_live(out, live_word, &total);
     fputc('\n', out);
     if (!trace_knows_totals(trace))

@@ -164,11 +164,13 @@ static void name_sections(struct trace *trace)
     trace->history_bytes = sections->size_bytes[SECTION_HISTORY];
     trace->node_count = sections->nodes.count;
     trace->address_count = sections->nodes.address_count;
+    trace->points = sections->bytes[SECTION_SERIES];
     trace->owner_count = sections_count(sections, SECTION_OWNERS);
     trace->inherited_count = trace->header.clears ? 0 : sections_count(sections, SECTION_INHERITED);
     trace->module_count = sections_count(sections, SECTION_MODULES);
     trace->thread_count = sections_count(sections, SECTION_THREADS);
     trace->mark_count = sections_count(sections, SECTION_MARKS);
+    trace->point_count = sections_count(sections, SECTION_SERIES);
     if (trace->owner_count > sections_count(sections, SECTION_COUNTERS))
         trace->owner_count = sections_count(sections, SECTION_COUNTERS);
     trace->is_snapshot = sections->is_snapshot;
@@ -219,10 +221,21 @@ static bool read_now(struct reader *reader, int fd)
 static bool read_names_only(struct reader *reader, int fd)
 {
     struct trace *trace = reader->trace;
-    if (!sections_init_strings(&trace->sections, fd, reader->error))
+    if (!sections_init_some(&trace->sections, fd, 1u << SECTION_STRINGS, reader->error))
         return false;
     name_sections(trace);
     return take_names(reader);
+}
+
+static bool read_series(struct reader *reader, int fd)
+{
+    struct trace *trace = reader->trace;
+    const unsigned wanted =
+        1u << SECTION_STRINGS | 1u << SECTION_MARKS | 1u << SECTION_THREADS | 1u << SECTION_SERIES;
+    if (!sections_init_some(&trace->sections, fd, wanted, reader->error))
+        return false;
+    name_sections(trace);
+    return take_marks(reader) && take_names(reader);
 }
 
 static bool read_with(bool (*read)(struct reader *, int fd), struct trace *trace, int fd,
@@ -266,6 +279,11 @@ bool trace_open(struct trace *trace, const char *path, struct error *error)
 bool trace_open_header(struct trace *trace, const char *path, struct error *error)
 {
     return open_with(read_names_only, trace, path, error);
+}
+
+bool trace_open_series(struct trace *trace, const char *path, struct error *error)
+{
+    return open_with(read_series, trace, path, error);
 }
 
 void trace_close(struct trace *trace)

@@ -65,6 +65,7 @@ struct trace {
     char **mark_names; /* parallel to marks */
     uint8_t *history;  /* the active half as it was written: history.h reads it */
     size_t history_bytes;
+    struct trace_point *points; /* the active half, unchecked: series.h reads it */
     uint32_t node_count;
     uint32_t address_count;
     uint32_t owner_count; /* also of counters */
@@ -72,6 +73,7 @@ struct trace {
     uint32_t module_count;
     uint32_t thread_count;
     uint32_t mark_count;
+    uint32_t point_count;
     bool is_snapshot;     /* what was known at a moment, in a file of its own */
     bool is_running;      /* its process has the file mapped */
     bool was_running;     /* when it was read, or the snapshot was taken */
@@ -86,6 +88,8 @@ bool trace_read(struct trace *trace, int fd, struct error *error);
 bool trace_read_now(struct trace *trace, int fd, struct error *error);
 /* Only what memtrace list needs: the header and the two names, no sections. */
 bool trace_open_header(struct trace *trace, const char *path, struct error *error);
+/* Besides that the marks and the series: no stacks, and no figures. */
+bool trace_open_series(struct trace *trace, const char *path, struct error *error);
 void trace_close(struct trace *trace);
 
 const char *trace_special_name(uint64_t special);

@@ -12,9 +12,14 @@
 #include "diff_json.h"
 #include "diff_summary.h"
 #include "diff_table.h"
+#include "layers.h"
 #include "make_trace.h"
 #include "marks.h"
 #include "moment.h"
+#include "picture.h"
+#include "plot_data.h"
+#include "plot_draw.h"
+#include "plot_terminal.h"
 #include "report_json.h"
 #include "snapshot.h"
 #include "summary.h"
@@ -178,6 +183,76 @@ static void report_marks(const struct trace *trace, FILE *out)
     history_finish(&history);
 }
 
+/* Pictures take longest: those of an undamaged series are drawn now and then. */
+static bool is_drawn(const struct runs *runs)
+{
+    const struct trace *trace = &runs->items[0].trace;
+    return !runs->items[0].series.is_heap_only &&
+           (*progress % 16 == 0 || trace->point_count != maker.point_count ||
+            memcmp(trace->points, maker.points, maker.point_count * sizeof maker.points[0]) != 0);
+}
+
+static void report_plots(const struct runs *runs, FILE *out)
+{
+    struct error error;
+    struct plot plot;
+    const struct terminal_size size = {60, 8, false, true};
+    struct plot_query query = {
+        .quantities = {QUANTITY_RSS, QUANTITY_LIVE, QUANTITY_OVERHEAD, QUANTITY_FAULTS},
+        .quantity_count = 4,
+        .window = plot_whole_window(runs),
+        .title = "",
+        .subtitle = "",
+        .resolution = 100,
+        .has_slope = true,
+        .has_marks = true,
+    };
+    plot_write_json(out, runs, &query);
+    if (!is_drawn(runs) || !plot_of_runs(&plot, runs, &query, &error))
+        return;
+    svg_write(out, (struct picture_size){300, 200}, THEME_AUTO, "", plot_draw, &plot, &error);
+    plot_write_terminal(out, &plot, &size);
+    plot_write_csv(out, runs, &query);
+    plot_write_mprof(out, runs, QUANTITY_RSS, query.window, &error);
+    plot_finish(&plot);
+}
+
+static void report_layers(const struct trace *trace)
+{
+    struct error error;
+    struct history history;
+    struct stacks stacks;
+    struct layers layers;
+    const struct layers_query query = {GROUP_BY_LINE, 2, {0, UINT64_MAX}, 50};
+    if (!history_init(&history, trace, &error))
+        return;
+    if (stacks_init(&stacks, trace, false, &error)) {
+        if (layers_init(&layers, &stacks, &history, &query, &error))
+            layers_finish(&layers);
+        stacks_finish(&stacks);
+    }
+    history_finish(&history);
+}
+
+/* The series as it is, and what the history says instead. */
+static void report_series(struct trace *trace, FILE *out)
+{
+    struct error error;
+    char name[] = "demo";
+    const uint32_t point_count = trace->point_count;
+    for (int i = 0; i < 2; i++) {
+        struct run run = {.path = name, .name = name, .trace = *trace, .process_count = 1};
+        const struct runs runs = {&run, 1, 0};
+        run.end_ns = trace_duration_ns(trace);
+        if (series_init(&run.series, trace, trace->header.start_time_ns, &error))
+            report_plots(&runs, out);
+        series_finish(&run.series);
+        trace->point_count = 0;
+    }
+    trace->point_count = point_count;
+    report_layers(trace);
+}
+
 /* Each moment once; the first one is the end. Turned back once, a trace stays so. */
 static void report_moments(struct trace *trace, FILE *out)
 {
@@ -216,6 +291,7 @@ static void try_one(size_t offset, bool is_truncated, unsigned mask, FILE *out)
     if (trace_read(&trace, fd, &error)) {
         report_trace(&trace, out);
         report_marks(&trace, out);
+        report_series(&trace, out);
         report_moments(&trace, out);
         trace_close(&trace);
     } else if (!error.text[0]) {

@@ -28,6 +28,7 @@ class MadeTrace:
         self.sections = {}
         self.sizes = {}
         self.ticks = []
+        self.points = []
         self.header = {
             "magic": b"memtrace", "version": self.number["TRACE_VERSION"], "byte_order": self.number["TRACE_BYTE_ORDER"],
             "header_bytes": self.number["TRACE_HEADER_BYTES"], "machine": 62, "page_bytes": 4096,
@@ -37,6 +38,7 @@ class MadeTrace:
             "peak_time_ns": START_NS + seconds * SECOND_NS, "peak_epoch": 7, "threads_seen": 1,
             "program": self.string(program), "executable": self.string("/home/me/demo")}
         self.header.update(header)
+        self.offset_ns = self.header["start_time_ns"] - START_NS
         self.append("MODULES", "trace_module", {})
         self.thread(0, "")
         self.thread(pid, "demo")
@@ -81,7 +83,7 @@ class MadeTrace:
 
     def mark(self, kind, name, after_s, live_bytes=0, peak_bytes=0, thread=1):
         return self.append("MARKS", "trace_mark", {
-            "time_ns": START_NS + int(after_s * SECOND_NS), "kind": self.number[kind], "thread": thread,
+            "time_ns": START_NS + self.offset_ns + round(after_s * SECOND_NS), "kind": self.number[kind], "thread": thread,
             "name": self.string(name), "live_bytes": live_bytes, "peak_bytes": peak_bytes})
 
     def tick(self, after_s, changes, mark=NO_MARK):
@@ -95,6 +97,29 @@ class MadeTrace:
             last = number
         self.ticks.append((time_ns, leb128(len(body)) + body))
 
+    def point(self, after_s, span_s=0, **values):
+        """A reading of the process, or several merged. A value is a number, (min, max), or left out: not known."""
+        fields = {}
+        for name, kind, _, _ in self.layout.structs["trace_point"][0]:
+            if kind == "trace_range":
+                value = values.pop(name, -1)
+                low, high = value if isinstance(value, tuple) else (value, value)
+                fields[name] = {"min": low, "max": high}
+            elif kind == "int64_t" and name != "reserved":
+                fields[name] = values.pop(name, -1)
+        if values:
+            raise KeyError(f"points have no {sorted(values)}")
+        fields["time_ns"] = START_NS + self.offset_ns + round(after_s * SECOND_NS)
+        fields["span_ns"] = round(span_s * SECOND_NS)
+        self.points.append(self.layout.write("trace_point", fields))
+
+    def _lay_out_series(self):
+        """As with the history."""
+        data = b"".join(self.points)
+        self.sections["SERIES"] = bytearray(b"\xee" * len(data) + data)
+        self.header.update(series_active=1, series_half_points=len(self.points), series_points=[len(self.points)] * 2)
+        self.header.setdefault("series_interval_ns", SECOND_NS // 10)
+
     def _lay_out_history(self):
         """The first half holds what a reader must not look at."""
         half = b"".join(tick for _, tick in self.ticks)
@@ -105,6 +130,8 @@ class MadeTrace:
     def content(self):
         if self.ticks:
             self._lay_out_history()
+        if self.points:
+            self._lay_out_series()
         extents, body, sizes = [], bytearray(), [0] * self.number["SECTION_MAX"]
         base = self.header["header_bytes"]
         for name, data in self.sections.items():

@@ -172,6 +172,34 @@ static void lay_out_history(struct trace_maker *maker)
     maker->header.history_interval_ns = 1000000000;
 }
 
+/* --- series --- */
+
+struct trace_point *maker_point(struct trace_maker *maker, uint64_t after_ns)
+{
+    demand(maker->point_count < MADE_POINTS_MAX, "series is full");
+    struct trace_point *point = &maker->points[maker->point_count++];
+    memset(point, 0xff, sizeof *point); /* -1 everywhere */
+    point->time_ns = maker->header.start_time_ns + after_ns;
+    point->span_ns = 0;
+    return point;
+}
+
+static void lay_out_series(struct trace_maker *maker)
+{
+    struct trace_point other[MADE_POINTS_MAX];
+    size_t half_bytes = maker->point_count * sizeof other[0];
+    if (!half_bytes || maker->sizes[SECTION_SERIES])
+        return;
+    memset(other, 0xee, sizeof other);
+    append(maker, SECTION_SERIES, other, half_bytes);
+    append(maker, SECTION_SERIES, maker->points, half_bytes);
+    maker->header.series_active = 1;
+    maker->header.series_half_points = maker->point_count;
+    maker->header.series_points[0] = maker->header.series_points[1] = maker->point_count;
+    if (!maker->header.series_interval_ns)
+        maker->header.series_interval_ns = 100000000;
+}
+
 void maker_init(struct trace_maker *maker)
 {
     static const struct trace_module no_module;
@@ -248,6 +276,7 @@ int maker_write(struct trace_maker *maker)
 {
     struct trace_header header;
     lay_out_history(maker);
+    lay_out_series(maker);
     uint64_t end = lay_out(maker, &header);
     int fd = memfd_create("trace", MFD_CLOEXEC);
     demand(fd >= 0 && ftruncate(fd, (off_t)end) == 0, "memfd");
@@ -293,4 +322,12 @@ void maker_example(struct trace_maker *maker)
     maker_tick(maker, 50000000, UINT32_MAX, changes, 2);
     maker_tick(maker, 50000000, mark, changes + 1, 1);
     maker_tick(maker, 50000000, UINT32_MAX, changes, 1);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct trace_point *point = maker_point(maker, i * 40000000);
+        int64_t rss_bytes = 4096 * (int64_t)(i + 10);
+        point->span_ns = i == 1 ? 20000000 : 0;
+        point->rss_bytes = (struct trace_range){rss_bytes, rss_bytes + (i == 1 ? 8192 : 0)};
+        point->live_bytes = (struct trace_range){(int64_t)i * 100, (int64_t)i * 100};
+        point->minor_faults = (int64_t)i * 7;
+    }
 }

@@ -10,7 +10,8 @@
 
 enum {
     MADE_SECTION_BYTES = 1 << 16,
-    MADE_HISTORY_BYTES = 1 << 12 /* of one half, at most */
+    MADE_HISTORY_BYTES = 1 << 12, /* of one half, at most */
+    MADE_POINTS_MAX = 160         /* the same */
 };
 
 struct trace_maker {
@@ -19,6 +20,8 @@ struct trace_maker {
     size_t sizes[SECTION_COUNT];
     unsigned char history[MADE_HISTORY_BYTES]; /* becomes the second half, and the active one */
     size_t history_bytes;
+    struct trace_point points[MADE_POINTS_MAX];
+    size_t point_count;
 };
 
 /* An exited program "./demo" with pid 4242 and one thread, nothing allocated yet. */
@@ -47,6 +50,10 @@ void maker_tick(struct trace_maker *maker, uint64_t step_ns, uint32_t mark,
                 const struct made_change *changes, size_t count);
 /* Bytes that a damaged or foreign recorder may have written into the history. */
 void maker_history_bytes(struct trace_maker *maker, const void *bytes, size_t count);
+
+/* A reading so long after the start; its span and what is known of it are the caller's: everything
+ * else is -1. The series becomes the second half, and the active one. */
+struct trace_point *maker_point(struct trace_maker *maker, uint64_t after_ns);
 
 void maker_inherited(struct trace_maker *maker, uint32_t counters, int64_t live_count,
                      int64_t live_bytes);

@@ -184,8 +184,8 @@ static void test_packed_trace(void)
     struct trace trace;
     struct error error;
     maker_example(&maker);
-    size_t size_bytes = maker_file_bytes(&maker);
     int plain = maker_write(&maker);
+    size_t size_bytes = maker_file_bytes(&maker); /* with all that is laid out last */
     char *bytes = calloc(1, size_bytes);
     tap_ok(pread(plain, bytes, size_bytes, 0) > 0, "a trace");
     int fd = packed(bytes, size_bytes, true);
