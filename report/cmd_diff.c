@@ -255,8 +255,12 @@ static bool open_traces(struct diff *diff, struct error *error)
 {
     if (!trace_open(&diff->traces[SIDE_NEW], diff->paths[SIDE_NEW], error))
         return false;
-    return diff->is_one_trace ? borrow_trace(diff, error)
-                              : trace_open(&diff->traces[SIDE_OLD], diff->paths[SIDE_OLD], error);
+    if (diff->is_one_trace)
+        return borrow_trace(diff, error);
+    if (!trace_open(&diff->traces[SIDE_OLD], diff->paths[SIDE_OLD], error))
+        return false;
+    trace_share_root(&diff->traces[SIDE_OLD], &diff->traces[SIDE_NEW]);
+    return true;
 }
 
 static void close_traces(struct diff *diff)

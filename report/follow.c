@@ -14,7 +14,7 @@
 static void look_at_process(struct follow *follow)
 {
     if (follow->trace.is_running)
-        process_read_usage(follow->trace.header.pid, &follow->usage);
+        process_read_usage(follow->trace.pid, &follow->usage);
     else
         follow->usage.rss_bytes = follow->usage.thread_count = -1;
 }
@@ -65,7 +65,7 @@ static bool is_quiet(const struct follow *follow)
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         if (now.section_bytes[sections[i]] != before->section_bytes[sections[i]])
             return false;
-    return are_threads_same(follow, &now) && process_has_mapped(now.pid, follow->fd);
+    return are_threads_same(follow, &now) && process_has_mapped(follow->trace.pid, follow->fd);
 }
 
 static uint64_t now_ns(void)
@@ -110,6 +110,9 @@ static bool is_kept(const struct trace *before, const struct trace *now)
 /* Paths of modules are known by their addresses. */
 static void keep_paths(struct trace *before, struct trace *now)
 {
+    char *root = now->program_root;
+    now->program_root = before->program_root;
+    before->program_root = root;
     for (uint32_t i = 0; i < before->module_count; i++) {
         char *path = now->module_paths[i];
         now->module_paths[i] = before->module_paths[i];

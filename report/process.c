@@ -78,15 +78,21 @@ static bool own_path(int fd, char *path, size_t path_bytes)
     return true;
 }
 
-bool process_has_mapped(uint32_t pid, int fd)
+enum look {
+    NOT_MAPPED,
+    MAPPED,
+    NOT_ALLOWED
+};
+
+static enum look look_for_mapping(uint32_t pid, int fd)
 {
     struct stat status;
     char path[4200];
     if (pid == 0 || pid > INT32_MAX || !exists(pid) || fstat(fd, &status) != 0)
-        return false;
+        return NOT_MAPPED;
     FILE *maps = open_maps(pid);
     if (!maps)
-        return errno == EACCES || errno == EPERM;
+        return errno == EACCES || errno == EPERM ? NOT_ALLOWED : NOT_MAPPED;
     bool has_path = own_path(fd, path, sizeof path);
     char *line = NULL;
     size_t line_bytes = 0;
@@ -98,7 +104,12 @@ bool process_has_mapped(uint32_t pid, int fd)
                                           (has_path && strcmp(mapping.path, path) == 0));
     free(line);
     fclose(maps);
-    return is_mapped;
+    return is_mapped ? MAPPED : NOT_MAPPED;
+}
+
+bool process_has_mapped(uint32_t pid, int fd)
+{
+    return look_for_mapping(pid, fd) != NOT_MAPPED;
 }
 
 /* --- what it takes --- */
@@ -115,6 +126,52 @@ static bool read_text(uint32_t pid, const char *what, char *text, size_t text_by
     text[got > 0 ? got : 0] = 0;
     return got > 0;
 }
+
+/* --- in a container --- */
+
+/* The number that the process has in the innermost of its pid namespaces; if it cannot be known,
+ * pid. */
+static uint32_t pid_inside(uint32_t pid)
+{
+    char text[4096];
+    const char *numbers =
+        read_text(pid, "status", text, sizeof text) ? strstr(text, "\nNSpid:") : NULL;
+    unsigned long number = pid;
+    for (numbers = numbers ? numbers + 7 : NULL;
+         numbers && (*numbers == '\t' || *numbers == ' ');) {
+        char *end;
+        number = strtoul(numbers, &end, 10);
+        numbers = end;
+    }
+    return (uint32_t)number;
+}
+
+static uint32_t find_inside(uint32_t pid, int fd)
+{
+    DIR *stream = opendir("/proc");
+    struct dirent *entry;
+    uint32_t found = 0;
+    while (stream && !found && (entry = readdir(stream))) {
+        uint32_t candidate = (uint32_t)strtoul(entry->d_name, NULL, 10);
+        if (candidate && candidate != pid && pid_inside(candidate) == pid &&
+            look_for_mapping(candidate, fd) == MAPPED)
+            found = candidate;
+    }
+    if (stream)
+        closedir(stream);
+    return found;
+}
+
+uint32_t process_that_maps(uint32_t pid, int fd)
+{
+    enum look look = look_for_mapping(pid, fd);
+    if (look == MAPPED)
+        return pid;
+    uint32_t inside = find_inside(pid, fd);
+    return inside || look == NOT_MAPPED ? inside : pid;
+}
+
+/* --- its threads and memory in use --- */
 
 /* The recorder's thread is known by its name. */
 static bool is_recorder(uint32_t pid, uint32_t tid)
@@ -193,15 +250,45 @@ static int rate_file(const char *path, uint32_t pid)
     return is_trace ? 1 + (header.pid == pid) : 0;
 }
 
-/* A process in a container names its files as it sees them. */
+/* A process in a container names its files as it sees them; here another file may have that name.
+ */
 static char *readable_path(uint32_t pid, const char *path)
 {
+    struct stat here, there;
     char *inside = NULL;
-    if (access(path, R_OK) == 0)
-        return strdup(path);
     if (asprintf(&inside, "/proc/%" PRIu32 "/root%s", pid, path) < 0)
         return NULL;
-    return inside;
+    bool is_here = stat(path, &here) == 0;
+    bool is_there = stat(inside, &there) == 0;
+    if (!is_here || (is_there && (here.st_dev != there.st_dev || here.st_ino != there.st_ino)))
+        return inside;
+    free(inside);
+    return strdup(path);
+}
+
+static bool are_same_link(const char *a, const char *b)
+{
+    char left[64], right[64];
+    ssize_t left_length = readlink(a, left, sizeof left);
+    ssize_t right_length = readlink(b, right, sizeof right);
+    return left_length == right_length &&
+           (left_length < 0 || memcmp(left, right, (size_t)left_length) == 0);
+}
+
+char *process_root(uint32_t pid)
+{
+    struct stat ours, its;
+    char space[64];
+    char *root = NULL;
+    snprintf(space, sizeof space, "/proc/%" PRIu32 "/ns/mnt", pid);
+    if (asprintf(&root, "/proc/%" PRIu32 "/root", pid) < 0)
+        return NULL;
+    if (stat(root, &its) == 0 && stat("/", &ours) == 0 &&
+        (its.st_dev != ours.st_dev || its.st_ino != ours.st_ino ||
+         !are_same_link(space, "/proc/self/ns/mnt")))
+        return root;
+    free(root);
+    return NULL;
 }
 
 /* The file in a directory that has this inode. */
@@ -241,6 +328,7 @@ static char *path_of(uint32_t pid, const struct mapping *mapping)
 
 static char *best_mapped_trace(FILE *maps, uint32_t pid)
 {
+    uint32_t own_pid = pid_inside(pid);
     char *best = NULL;
     int best_rating = 0;
     char *line = NULL;
@@ -248,7 +336,7 @@ static char *best_mapped_trace(FILE *maps, uint32_t pid)
     struct mapping mapping;
     while (best_rating < 2 && next_mapping(maps, &line, &line_bytes, &mapping)) {
         char *path = mapping.is_shared ? path_of(pid, &mapping) : NULL;
-        int rating = path ? rate_file(path, pid) : 0;
+        int rating = path ? rate_file(path, own_pid) : 0;
         if (rating > best_rating) {
             free(best);
             best = path;

@@ -12,6 +12,14 @@
  * somebody else. Where /proc does not let us look, whether the process exists. */
 bool process_has_mapped(uint32_t pid, int fd);
 
+/* The process that knows itself as pid and has the file open as fd mapped, by the number it has
+ * here: one in a container has two. 0: there is none. */
+uint32_t process_that_maps(uint32_t pid, int fd);
+
+/* What is "/" to process pid ("/proc/PID/root"), to be freed. NULL: the same as to us, or we may
+ * not go there. */
+char *process_root(uint32_t pid);
+
 /* What a process takes at the moment; -1: not known. Begins as {0}. */
 struct process_usage {
     int64_t rss_bytes;

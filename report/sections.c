@@ -229,8 +229,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 /* Of a program that runs, these are collected. */
 static bool is_collected(const struct reader *reader, int section)
 {
-    return reader->sections->is_running &&
-           (section == SECTION_COUNTERS || section == SECTION_THREADS);
+    return reader->sections->pid && (section == SECTION_COUNTERS || section == SECTION_THREADS);
 }
 
 /* A part of a section, as it lies in the file. */
@@ -325,7 +324,7 @@ static bool collect_counters(struct reader *reader)
         .thread_count = sections_count(sections, SECTION_THREADS),
         .node_count = sections_count(sections, SECTION_NODES),
     };
-    if (!sections->is_running)
+    if (!sections->pid)
         return true;
     if (!is_wanted(reader, SECTION_COUNTERS)) {
         sections->moment = now();
@@ -376,8 +375,8 @@ static bool read_once(struct reader *reader, bool *ret_is_good)
     struct sections *sections = reader->sections;
     if (!read_header(reader) || !check_header(reader))
         return false;
-    sections->is_running = !reader->image.unpacking && sections->header.state == TRACE_RUNNING &&
-                           process_has_mapped(sections->header.pid, reader->image.fd);
+    bool may_run = !reader->image.unpacking && sections->header.state == TRACE_RUNNING;
+    sections->pid = may_run ? process_that_maps(sections->header.pid, reader->image.fd) : 0;
     reader->first = sections->header;
     if (!read_published_sizes(reader) || !read_header(reader) || !check_header(reader) ||
         !image_measure(&reader->image, reader->error) || !check_extents(reader) ||
@@ -388,7 +387,7 @@ static bool read_once(struct reader *reader, bool *ret_is_good)
     if (!read_header(reader) || !check_header(reader))
         return false;
     *ret_is_good = is_unchanged(&reader->first, &sections->header);
-    if (sections->is_running)
+    if (sections->pid)
         keep_peak(&sections->header, &collected);
     return true;
 }
@@ -418,7 +417,7 @@ static bool read_all(struct reader *reader)
     sections->is_snapshot = reader->image.is_snapshot;
     if (sections->is_snapshot)
         sections->moment = reader->image.moment;
-    else if (!sections->is_running)
+    else if (!sections->pid)
         sections->moment = end_of(&sections->header);
     return true;
 }

@@ -25,7 +25,7 @@ struct sections {
     uint64_t size_bytes[SECTION_COUNT]; /* whole elements */
     struct snapshot_moment moment;      /* of the reading, or of the snapshot */
     bool is_snapshot;
-    bool is_running; /* its process has the file mapped */
+    uint32_t pid; /* of the process that has the file mapped, as it is known here; 0: none has */
 };
 
 /* Reads all of them. Fails with a reason, and leaves nothing to finish. */

@@ -55,6 +55,7 @@ static bool describe_module(struct stacks *stacks, uint32_t index)
     }
     stacks->symbol_modules[index] = (struct symbol_module){
         .path = index ? stacks->trace->module_paths[index] : "",
+        .root = stacks->trace->program_root,
         .build_id = build_id,
         .build_id_bytes = module->build_id_bytes,
         .file_bytes = module->file_bytes,

@@ -16,6 +16,8 @@ struct symbolizer;
 /* What the trace says of a module. Strings and bytes must stay valid until destroy. */
 struct symbol_module {
     const char *path;        /* absolute; "" when the code belongs to no file */
+    const char *root;        /* NULL, or the directory that is "/" to the program: its files are
+                                looked for there first, and no link in it leads out of it */
     const uint8_t *build_id; /* NULL when the recorder saw none */
     size_t build_id_bytes;
     uint64_t file_bytes;    /* 0: unknown; with the next one tells a replaced file */

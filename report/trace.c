@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* trace.c -- A trace file, checked and loaded. */
 #include "trace.h"
+#include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,7 +175,8 @@ static void name_sections(struct trace *trace)
     if (trace->owner_count > sections_count(sections, SECTION_COUNTERS))
         trace->owner_count = sections_count(sections, SECTION_COUNTERS);
     trace->is_snapshot = sections->is_snapshot;
-    trace->is_running = sections->is_running;
+    trace->is_running = sections->pid != 0;
+    trace->pid = sections->pid;
     trace->was_running = sections->moment.is_running;
     trace->is_peak_settled = sections->moment.is_peak_settled;
 }
@@ -244,6 +246,8 @@ static bool read_with(bool (*read)(struct reader *, int fd), struct trace *trace
     struct reader reader = {.trace = trace, .error = error};
     *trace = (struct trace){0};
     bool is_ok = read(&reader, fd);
+    if (is_ok && trace->pid)
+        trace->program_root = process_root(trace->pid);
     if (!is_ok)
         trace_close(trace);
     return is_ok;
@@ -296,7 +300,24 @@ void trace_close(struct trace *trace)
     free(trace->mark_names);
     sections_finish(&trace->sections);
     free(trace->names);
+    free(trace->program_root);
     *trace = (struct trace){0};
+}
+
+static bool are_of_one_process(const struct trace *a, const struct trace *b)
+{
+    return a->header.pid == b->header.pid && a->header.start_time_ns == b->header.start_time_ns &&
+           a->header.start_realtime_ns == b->header.start_realtime_ns;
+}
+
+void trace_share_root(struct trace *a, struct trace *b)
+{
+    if (!are_of_one_process(a, b))
+        return;
+    if (!a->program_root && b->program_root)
+        a->program_root = strdup(b->program_root);
+    if (!b->program_root && a->program_root)
+        b->program_root = strdup(a->program_root);
 }
 
 /* --- what it says --- */

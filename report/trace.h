@@ -60,6 +60,8 @@ struct trace {
     struct trace_inherited *inherited; /* of moments before all was forgotten, if it was */
     struct trace_module *modules;      /* [0] is "no module" */
     char **module_paths;               /* parallel to modules */
+    uint32_t pid;       /* of the process that has the file mapped, as it is known here; 0: none */
+    char *program_root; /* what is "/" to it, NULL: the same as to us */
     struct trace_thread *threads;
     struct trace_mark *marks;
     char **mark_names; /* parallel to marks */
@@ -105,6 +107,10 @@ bool figures_are_zero(const struct figures *figures);
 /* Of what moment_rewind turned back, less is known: see enum instant_kind. */
 bool trace_knows_all(const struct trace *trace);
 bool trace_knows_totals(const struct trace *trace); /* what was allocated and freed until then */
+
+/* Two readings of one process, a snapshot and what it is now perhaps, find their files in the same
+ * place, which only a running process tells. */
+void trace_share_root(struct trace *a, struct trace *b);
 
 /* The last time that all was forgotten, up to the moment that the counters stand for: the figures
  * are of what came after it. NULL if there was none. */

@@ -32,10 +32,10 @@ static const char *hex(const uint8_t *bytes, size_t size, char text[41])
     return text;
 }
 
-static bool open_with_build_id(struct elf_file *file, const char *path, const uint8_t *id,
-                               size_t id_bytes)
+static bool open_with_build_id(struct elf_file *file, const char *root, const char *path,
+                               const uint8_t *id, size_t id_bytes)
 {
-    if (!elf_open(file, path))
+    if (!elf_open(file, root, path))
         return false;
     if (has_build_id(file, id, id_bytes))
         return true;
@@ -44,8 +44,8 @@ static bool open_with_build_id(struct elf_file *file, const char *path, const ui
 }
 
 /* ROOT/.build-id/ab/cdef….debug */
-static bool open_by_build_id(struct elf_file *file, const char *root, const uint8_t *id,
-                             size_t id_bytes)
+static bool open_by_build_id(struct elf_file *file, const char *program_root, const char *root,
+                             const uint8_t *id, size_t id_bytes)
 {
     char path[PATH_MAX];
     size_t used;
@@ -58,7 +58,7 @@ static bool open_by_build_id(struct elf_file *file, const char *root, const uint
     for (size_t i = 1; i < id_bytes; i++)
         used += (size_t)snprintf(path + used, sizeof(path) - used, "%02x", id[i]);
     snprintf(path + used, sizeof(path) - used, ".debug");
-    return open_with_build_id(file, path, id, id_bytes);
+    return open_with_build_id(file, program_root, path, id, id_bytes);
 }
 
 static bool has_crc(const struct elf_file *file, uint32_t wanted)
@@ -84,7 +84,7 @@ static bool open_link(struct elf_file *file, const struct elf_file *module, cons
 {
     bool is_its;
 
-    if (strcmp(path, module->path) == 0 || !elf_open(file, path))
+    if (strcmp(path, module->path) == 0 || !elf_open(file, module->root, path))
         return false;
     if (file->build_id_bytes && module->build_id_bytes)
         is_its = has_build_id(file, module->build_id, module->build_id_bytes);
@@ -154,18 +154,21 @@ static bool open_supplement_by_name(struct elf_file *file, const struct elf_file
     int length;
 
     if (name[0] == '/') {
-        if (open_with_build_id(file, name, id, id_bytes))
+        if (open_with_build_id(file, dwarf->root, name, id, id_bytes))
             return true;
         if (strncmp(name, DEBUG_ROOT "/", sizeof(DEBUG_ROOT)) != 0)
             return false;
         length = snprintf(path, sizeof(path), "%s%s", root, name + sizeof(DEBUG_ROOT) - 1);
     } else {
-        if (!realpath(dwarf->path, real))
+        /* In another root only its own links would tell: what is beside the path will do. */
+        if (dwarf->root)
+            snprintf(real, sizeof(real), "%s", dwarf->path);
+        else if (!realpath(dwarf->path, real))
             return false;
         length = snprintf(path, sizeof(path), "%.*s/%s", directory_length(real), real, name);
     }
     return length > 0 && (size_t)length < sizeof(path) &&
-           open_with_build_id(file, path, id, id_bytes);
+           open_with_build_id(file, dwarf->root, path, id, id_bytes);
 }
 
 static void find_supplement(struct debuginfo *info, const char *root)
@@ -180,7 +183,7 @@ static void find_supplement(struct debuginfo *info, const char *root)
     info->supplement_is_missing =
         id.size == 0 ||
         (!open_supplement_by_name(&info->supplement, info->dwarf, name, root, id.data, id.size) &&
-         !open_by_build_id(&info->supplement, root, id.data, id.size));
+         !open_by_build_id(&info->supplement, info->dwarf->root, root, id.data, id.size));
     free(name);
 }
 
@@ -214,7 +217,7 @@ static void open_module(struct debuginfo *info, const struct symbol_module *modu
     if (!module->path || module->path[0] != '/') {
         info->source = SYMBOLS_NONE;
         snprintf(info->explanation, sizeof(info->explanation), "the code belongs to no file");
-    } else if (!elf_open(&info->module, module->path)) {
+    } else if (!elf_open(&info->module, module->root, module->path)) {
         info->source = errno == ENOEXEC ? SYMBOLS_NONE : SYMBOLS_MISSING;
         snprintf(info->explanation, sizeof(info->explanation), "%s cannot be read: %s",
                  module->path, errno == ENOEXEC ? "not a 64-bit ELF file" : strerror(errno));
@@ -234,7 +237,7 @@ static void find_debug_file(struct debuginfo *info, const struct symbol_module *
         info->dwarf = &info->module;
         return;
     }
-    if (!open_by_build_id(&info->debug, root, id, id_bytes) &&
+    if (!open_by_build_id(&info->debug, module->root, root, id, id_bytes) &&
         !(info->module.path && open_by_debuglink(&info->debug, &info->module, root)))
         return;
     if (has_dwarf(&info->debug))

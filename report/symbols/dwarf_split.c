@@ -96,7 +96,7 @@ static bool open_sections(struct split_unit *split, struct dwo_id id)
 
 static bool open_dwo(struct split_unit *split, const char *path, struct dwo_id id)
 {
-    if (!elf_open(&split->file, path))
+    if (!elf_open(&split->file, split->root, path))
         return false;
     if (elf_map(&split->file)) {
         dwarf_object_fill(&split->object, &split->file, ".dwo");
@@ -187,7 +187,7 @@ static bool open_from_package(struct split_unit *split, const char *path, struct
     struct package_index index = {0};
     uint64_t row;
 
-    if (!elf_open(&split->file, path))
+    if (!elf_open(&split->file, split->root, path))
         return false;
     if (elf_map(&split->file)) {
         const struct elf_section *section = elf_find_section(&split->file, ".debug_cu_index");
@@ -218,6 +218,7 @@ static bool find_dwo(struct split_unit *split, const struct debuginfo *info, con
     const char *slash = strrchr(name, '/');
     char path[PATH_MAX];
 
+    split->root = info->module.path ? info->module.root : info->dwarf->root;
     if (name[0] == '/') {
         if (open_dwo(split, name, id))
             return true;

@@ -7,6 +7,7 @@
 #include "dwarf_object.h"
 
 struct split_unit {
+    const char *root; /* as in elf_open */
     struct elf_file file;
     struct dwarf_object object;
     struct dwarf_unit unit;

@@ -5,14 +5,18 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Nobody has more; a header that claims more is not believed. */
 #define PROGRAM_HEADERS_MAX 4096
 #define NOTES_BYTES_MAX (1u << 20)
+/* O_NONBLOCK: a path may name a FIFO by now. */
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 bool elf_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size)
 {
@@ -231,14 +235,28 @@ bool elf_open_image(struct elf_file *file, const char *path, struct bytes image)
     return false;
 }
 
-bool elf_open(struct elf_file *file, const char *path)
+/* As the program would, to which root is "/": links cannot lead out of it. */
+static int open_inside(const char *root, const char *path)
+{
+    struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_IN_ROOT};
+    int directory = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return -1;
+    int fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+    close(directory);
+    return fd;
+}
+
+bool elf_open(struct elf_file *file, const char *root, const char *path)
 {
     struct stat status;
     int error = ENOEXEC;
 
     memset(file, 0, sizeof(*file));
-    /* O_NONBLOCK: a path may name a FIFO by now. */
-    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    file->fd = root ? open_inside(root, path) : -1;
+    file->root = file->fd < 0 ? NULL : root;
+    if (file->fd < 0)
+        file->fd = open(path, OPEN_FLAGS);
     if (file->fd < 0)
         return false;
     file->path = strdup(path);

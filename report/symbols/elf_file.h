@@ -22,6 +22,7 @@ struct elf_section {
 
 struct elf_file {
     char *path;
+    const char *root;   /* in which path was found, NULL: in ours */
     int fd;             /* -1 when the file lies in memory only */
     struct bytes image; /* all of it: after elf_map() or elf_open_image() */
     bool image_is_mapped;
@@ -36,9 +37,10 @@ struct elf_file {
     size_t build_id_bytes; /* 0: it has none */
 };
 
-/* Opens and reads the headers. On failure nothing is left open and errno tells why; ENOEXEC means
- * that the file is no ELF file of ours. */
-bool elf_open(struct elf_file *file, const char *path);
+/* Opens and reads the headers. With a root, which must outlive file, path is looked for in there
+ * first, and no link leads out of it; then here. On failure nothing is left open and errno tells
+ * why; ENOEXEC means that the file is no ELF file of ours. */
+bool elf_open(struct elf_file *file, const char *root, const char *path);
 
 /* The same for an ELF file that lies in memory; bytes must outlive file. */
 bool elf_open_image(struct elf_file *file, const char *path, struct bytes image);
