@@ -100,8 +100,8 @@ void heap_forget(void)
     live_clear();
     pools_forget();
     thread_visit(forget_held_back, NULL);
-    forget_figures();
     totals_forget();
+    forget_figures();
     __atomic_fetch_add(&trace.header->clears, 1, __ATOMIC_SEQ_CST);
     is_forgetting = false;
 }

@@ -25,6 +25,7 @@
 #include "real.h"
 #include "rules.h"
 #include "sampling.h"
+#include "series.h"
 #include "stubs.h"
 #include "sys.h"
 #include "text.h"
@@ -136,6 +137,7 @@ static void begin_history(void)
     marks_begin();
     totals_begin();
     history_begin();
+    series_begin();
 }
 
 static const char *error_name(long error)
@@ -217,6 +219,7 @@ static void become_child(void)
     arena_after_fork();
     ticker_after_fork();
     history_after_fork();
+    series_after_fork();
     rules_after_fork();
     thread_after_fork();
     world_after_fork();
@@ -444,6 +447,7 @@ void lifecycle_ending(enum trace_state how, bool is_status_known, int status)
     if (!is_trace_ours())
         return;
     struct trace_header *header = trace.header;
+    series_end(ticker_thread_count());
     header->end_time_ns = header->last_seen_ns = clock_monotonic_ns();
     if (is_status_known) {
         header->exit_status = status;

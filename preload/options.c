@@ -7,13 +7,14 @@
 #include "text.h"
 
 #define HISTORY_MAX_BYTES (1ul << 30)
-#define HISTORY_INTERVAL_MAX_NS (86400 * 1000000000ul)
+#define INTERVAL_MAX_NS (86400 * 1000000000ul)
 
 struct options options = {.depth = DEPTH_DEFAULT,
                           .follow_fork = true,
                           .has_ticker = true,
                           .history_interval_ns = 1000000000,
                           .history_bytes = HISTORY_DEFAULT_BYTES,
+                          .rss_interval_ns = 100000000,
                           .conditions.snapshots_max = SNAPSHOTS_DEFAULT};
 
 /* Where programs cannot get at it: they write over their arguments and environment to change the
@@ -68,14 +69,29 @@ static bool read_thread(const char *value)
     return read_flag(value, &options.has_ticker);
 }
 
+static bool read_interval(const char *value, uint64_t *interval_ns)
+{
+    uint64_t read_ns;
+    const char *end = text_read_duration(value, &read_ns);
+    if (!end || *end || read_ns > INTERVAL_MAX_NS)
+        return false;
+    *interval_ns = read_ns;
+    return true;
+}
+
 static bool read_history_interval(const char *value)
 {
-    uint64_t interval_ns;
-    const char *end = text_read_duration(value, &interval_ns);
-    if (!end || *end || interval_ns > HISTORY_INTERVAL_MAX_NS)
-        return false;
-    options.history_interval_ns = interval_ns;
-    return true;
+    return read_interval(value, &options.history_interval_ns);
+}
+
+static bool read_rss_interval(const char *value)
+{
+    return read_interval(value, &options.rss_interval_ns);
+}
+
+static bool read_pss_interval(const char *value)
+{
+    return read_interval(value, &options.pss_interval_ns);
 }
 
 static bool read_history_bytes(const char *value)
@@ -120,6 +136,8 @@ static const struct {
     {"THREAD=", read_thread},
     {"HISTORY_INTERVAL=", read_history_interval},
     {"HISTORY_BYTES=", read_history_bytes},
+    {"RSS_INTERVAL=", read_rss_interval},
+    {"PSS_INTERVAL=", read_pss_interval},
     {"SNAPSHOT=", read_snapshot},
     {"WARNED=", read_warned},
     {"SUPPRESSIONS=", leave_to_tool},

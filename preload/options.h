@@ -24,6 +24,8 @@ struct options {
     uint64_t history_interval_ns; /* MEMTRACE_HISTORY_INTERVAL, 0: no regular ticks */
     uint64_t history_bytes;       /* MEMTRACE_HISTORY_BYTES, in the file, both halves */
     struct conditions conditions; /* MEMTRACE_SNAPSHOT */
+    uint64_t rss_interval_ns;     /* MEMTRACE_RSS_INTERVAL, 0: no series */
+    uint64_t pss_interval_ns;     /* MEMTRACE_PSS_INTERVAL, 0: neither PSS nor USS */
 };
 
 extern struct options options;

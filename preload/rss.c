@@ -2,10 +2,8 @@
 /* rss.c -- How much memory the kernel has given to the process. */
 #include "rss.h"
 
-#include "sys.h"
+#include "small_file.h"
 #include "text.h"
-
-#include <fcntl.h>
 
 enum {
     RSS_PAGE_BYTES = 4096
@@ -16,16 +14,45 @@ int64_t rss_bytes(void)
 {
     char line[128];
     uint64_t pages;
-    long fd = sys(__NR_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (!small_file_read("/proc/self/statm", line, sizeof line))
         return -1;
-    long length = sys(__NR_read, fd, line, sizeof line - 1);
-    sys(__NR_close, fd);
-    if (length <= 0)
-        return -1;
-    line[length] = 0;
     const char *rest = text_read_number(line, &pages);
     if (!rest || *rest != ' ' || !text_read_number(rest + 1, &pages))
         return -1;
     return (int64_t)pages * RSS_PAGE_BYTES;
+}
+
+/* Of a line "Name:   123 kB". */
+static int64_t kilobytes_after(const char *lines, const char *name)
+{
+    uint64_t kilobytes;
+    const char *value = text_line_after(lines, name);
+    while (value && (*value == ' ' || *value == '\t'))
+        value++;
+    if (!value || !text_read_number(value, &kilobytes) || kilobytes > INT64_MAX / 1024)
+        return -1;
+    return (int64_t)kilobytes * 1024;
+}
+
+/* Too large for a stack: in status, supplementary groups come first, and may be many. */
+static char lines[4096];
+
+int64_t rss_peak_bytes(void)
+{
+    if (!small_file_read("/proc/self/status", lines, sizeof lines))
+        return -1;
+    return kilobytes_after(lines, "VmHWM:");
+}
+
+struct rss_shares rss_shares(void)
+{
+    struct rss_shares shares = {-1, -1};
+    if (!small_file_read("/proc/self/smaps_rollup", lines, sizeof lines))
+        return shares;
+    int64_t clean_bytes = kilobytes_after(lines, "Private_Clean:");
+    int64_t dirty_bytes = kilobytes_after(lines, "Private_Dirty:");
+    shares.pss_bytes = kilobytes_after(lines, "Pss:");
+    if (clean_bytes >= 0 && dirty_bytes >= 0)
+        shares.uss_bytes = clean_bytes + dirty_bytes;
+    return shares;
 }

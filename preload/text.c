@@ -93,6 +93,15 @@ const char *text_after(const char *text, const char *prefix)
     return text;
 }
 
+const char *text_line_after(const char *lines, const char *prefix)
+{
+    const char *rest = text_after(lines, prefix);
+    for (; !rest && *lines; lines++)
+        if (*lines == '\n')
+            rest = text_after(lines + 1, prefix);
+    return rest;
+}
+
 const char *text_basename(const char *path)
 {
     const char *base = path;

@@ -19,6 +19,8 @@ size_t text_length(const char *text);
 bool text_equal(const char *a, const char *b);
 /* The part of text behind prefix, or NULL when it does not begin with it. */
 const char *text_after(const char *text, const char *prefix);
+/* What follows prefix in the first line that begins with it, or NULL. */
+const char *text_line_after(const char *lines, const char *prefix);
 /* The last component of a path. */
 const char *text_basename(const char *path);
 /* Decimal digits only, at most 2^63-1; false for anything else. */

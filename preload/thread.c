@@ -124,6 +124,7 @@ static void reap(const void *tls, uint32_t tid)
 static void fold(const struct trace_thread *from)
 {
     struct trace_thread *sum = &trace.threads[0];
+    trace_count_anomaly(ANOMALY_THREADS_FOLDED); /* first, see totals.c */
     __atomic_fetch_add(&sum->alloc_count, from->alloc_count, __ATOMIC_RELAXED);
     __atomic_fetch_add(&sum->alloc_bytes, from->alloc_bytes, __ATOMIC_RELAXED);
     __atomic_fetch_add(&sum->free_count, from->free_count, __ATOMIC_RELAXED);
@@ -131,7 +132,6 @@ static void fold(const struct trace_thread *from)
     __atomic_fetch_add(&sum->temporary_count, from->temporary_count, __ATOMIC_RELAXED);
     for (int i = 0; i < CALL_MAX; i++)
         __atomic_fetch_add(&sum->calls[i], from->calls[i], __ATOMIC_RELAXED);
-    trace_count_anomaly(ANOMALY_THREADS_FOLDED);
 }
 
 /* The record of a thread that ended, to be used again; round robin, so the oldest go first. */

@@ -15,6 +15,8 @@
 #include "live.h"
 #include "lock.h"
 #include "options.h"
+#include "series.h"
+#include "small_file.h"
 #include "stubs.h"
 #include "sys.h"
 #include "text.h"
@@ -22,7 +24,6 @@
 #include "trace_file.h"
 #include "trigger.h"
 
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
@@ -33,6 +34,7 @@
 enum {
     STACK_BYTES = 64 * 1024,
     GUARD_BYTES = 4096,
+    OWN_THREADS = 1,
     BEAT_NS = 100 * 1000 * 1000,
     SLACK_NS = 2 * 1000 * 1000 /* how much later the kernel may wake it, to spare the machine */
 };
@@ -77,12 +79,8 @@ static struct first_thread read_first_thread(void)
     text_add(&text, "/proc/self/task/");
     text_add_number(&text, pid);
     text_add(&text, "/stat");
-    long fd = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (!small_file_read(path, line, sizeof line))
         return first;
-    long length = sys(__NR_read, fd, line, sizeof line - 1);
-    sys(__NR_close, fd);
-    line[length > 0 ? length : 0] = 0;
     const char *state = NULL;
     for (const char *c = line; *c; c++)
         if (*c == ')')
@@ -138,7 +136,20 @@ static void beat(uint64_t now_ns)
     live_tick(now_ns);
     if (now_ns >= history_due_ns())
         history_tick(now_ns);
+    if (now_ns >= series_due_ns())
+        series_tick(OWN_THREADS);
     trigger_check(now_ns);
+}
+
+/* When it is to look again. Whether the program has ended it looks at every beat. */
+static uint64_t next_ns(uint64_t now_ns)
+{
+    uint64_t next_ns = now_ns + BEAT_NS;
+    if (history_due_ns() < next_ns)
+        next_ns = history_due_ns();
+    if (series_due_ns() < next_ns)
+        next_ns = series_due_ns();
+    return next_ns;
 }
 
 static void wait_until(uint64_t time_ns, uint32_t seen)
@@ -159,9 +170,7 @@ static int run(void)
             return exit_code;
         uint64_t now_ns = clock_monotonic_ns();
         beat(now_ns);
-        uint64_t next_ns = now_ns + BEAT_NS;
-        uint64_t due_ns = history_due_ns();
-        wait_until(due_ns < next_ns ? due_ns : next_ns, seen);
+        wait_until(next_ns(now_ns), seen);
     }
 }
 
@@ -264,10 +273,16 @@ void ticker_resume(void)
     lock_leave(&ticker_lock, mask);
 }
 
+uint32_t ticker_thread_count(void)
+{
+    return __atomic_load_n(&tid, __ATOMIC_ACQUIRE) && is_ours() ? OWN_THREADS : 0;
+}
+
 /* Without a system call. */
 void ticker_end(void)
 {
     options.has_ticker = false;
+    series_stop();
     __atomic_store_n(&pid, 0, __ATOMIC_RELEASE);
 }
 

@@ -4,6 +4,7 @@
 #define MEMTRACE_TICKER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* For a new trace; nothing with MEMTRACE_THREAD=0. */
 void ticker_start(void);
@@ -16,6 +17,9 @@ void ticker_resume(void);
 
 /* True in a vfork child, where all of this is its parent's. */
 bool ticker_is_others(void);
+
+/* How many of the process's threads are ours. */
+uint32_t ticker_thread_count(void);
 
 /* Instead of ticker_resume: system calls may be forbidden from now on. */
 void ticker_end(void);

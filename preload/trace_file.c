@@ -55,6 +55,7 @@ static struct {
     [SECTION_STRINGS] = {1, PAGE, 16ul << 20},
     [SECTION_MARKS] = {sizeof(struct trace_mark), 0, 4ul << 20},
     [SECTION_HISTORY] = {1, 0, 0}, /* as large as the options say */
+    [SECTION_SERIES] = {sizeof(struct trace_point), PAGE, 2ul << 20},
 };
 
 static char path[PATH_BYTES];
@@ -272,6 +273,7 @@ static void name_sections(void)
     trace.strings = sections[SECTION_STRINGS].base;
     trace.marks = (struct trace_mark *)sections[SECTION_MARKS].base;
     trace.history = (uint8_t *)sections[SECTION_HISTORY].base;
+    trace.points = (struct trace_point *)sections[SECTION_SERIES].base;
 }
 
 static long forbid(char *at, uint64_t size_bytes)

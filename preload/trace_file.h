@@ -24,13 +24,14 @@ struct trace {
     char *strings;
     struct trace_mark *marks;
     uint8_t *history;
+    struct trace_point *points;
 };
 
 /* Valid once trace_file_create has succeeded. */
 extern struct trace trace;
 
 /* Guards everything that makes sections grow: nodes, counters, modules, threads, strings, marks,
- * history. */
+ * history, series. */
 extern struct lock trace_lock;
 
 /* The name for %n and the default file name; copied. */

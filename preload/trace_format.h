@@ -89,8 +89,9 @@ enum trace_anomaly {
                                  information: taken to keep a frame pointer */
     ANOMALY_MARKS_LOST,       /* marks that found no room */
     ANOMALY_HISTORY_LOST,     /* ticks of the history that could not be written */
-    ANOMALY_POOLS_LOST, /* calls for custom pools that are not counted, or parts of the table of
-                           their blocks that were lost */
+    ANOMALY_POOLS_LOST,  /* calls for custom pools that are not counted, or parts of the table of
+                            their blocks that were lost */
+    ANOMALY_SERIES_LOST, /* points of the series that could not be written */
     ANOMALY_COUNT,
     ANOMALY_MAX = 24
 };
@@ -387,7 +388,12 @@ enum trace_history {
 };
 
 /* The process at a moment, or during a span of time once points have been merged: then of each
- * pair the smallest and the largest value are kept. -1: not known (no gap is ever shown as 0). */
+ * pair the smallest and the largest value are kept. -1: not known (no gap is ever shown as 0).
+ *
+ * PSS and USS are read more seldom than the rest, if at all, and not known in between. What the
+ * process was before it was forked or executed something is not in it. The recorder's own thread is
+ * in the CPU time, not in the number of threads. A point that was due but is not there, because the
+ * process was stopped, say, is a gap: points far apart are not merged while there are others. */
 struct trace_range {
     int64_t min;
     int64_t max;
@@ -409,7 +415,10 @@ struct trace_point {
     int64_t major_faults;
     int64_t cpu_user_ns;
     int64_t cpu_system_ns;
-    int64_t reserved[2];
+    int64_t rss_peak_bytes;   /* the largest RSS until then, by the kernel's own account, which has
+                                 no moments between two readings; 0: not known */
+    int64_t cgroup_max_bytes; /* memory.max, the least of the groups around the process; INT64_MAX:
+                                 no limit, 0: not known */
 };
 
 /* Live blocks. Not in the file: the recorder's private table, for tools that read the memory of a

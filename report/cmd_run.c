@@ -33,6 +33,8 @@ enum {
     OPTION_FOLLOW_FORK,
     OPTION_HISTORY_INTERVAL,
     OPTION_HISTORY_BYTES,
+    OPTION_RSS_INTERVAL,
+    OPTION_PSS_INTERVAL,
     OPTION_SNAPSHOT,
     OPTION_THREAD,
     RECORDER_OPTIONS_END,
@@ -51,9 +53,13 @@ static const struct option_row rows[] = {
     {OPTION_HISTORY_INTERVAL, "history-interval", "TIME",
      "note what every call site has done so often, 0: never (default: 1s)"},
     {OPTION_HISTORY_BYTES, "history-bytes", "SIZE", "room for that in the trace (default: 64M)"},
+    {OPTION_RSS_INTERVAL, "rss-interval", "TIME",
+     "read what the process uses so often, 0: never (default: 100ms)"},
+    {OPTION_PSS_INTERVAL, "pss-interval", "TIME",
+     "and its PSS and USS, which takes longer (default: 0, never)"},
     {OPTION_SNAPSHOT, "snapshot", "WHEN",
      "take snapshots: every=10m,signal=USR2,live=500M,live+20%,rss=1G,max=64"},
-    {OPTION_THREAD, "thread", "0|1", "0: no thread of ours, so none of the three (default: 1)"},
+    {OPTION_THREAD, "thread", "0|1", "0: no thread of ours, so none of these (default: 1)"},
     {OPTION_MAX_PEAK, "max-peak", "SIZE", "fail if more than this is live at once: 64M, …"},
     {OPTION_MAX_LIVE, "max-live", "SIZE", "fail if more is left at the end; 0: any block at all"},
     {OPTION_MAX_ALLOCS, "max-allocs", "N", "fail if there are more allocations"},
@@ -97,6 +103,8 @@ static bool is_good_value(int id, const char *value)
     case OPTION_SAMPLE_BYTES:
         return recorder_value_is_number(value, 0, UINT64_C(1) << 40);
     case OPTION_HISTORY_INTERVAL:
+    case OPTION_RSS_INTERVAL:
+    case OPTION_PSS_INTERVAL:
         return recorder_value_is_duration(value, 86400 * UINT64_C(1000000000));
     case OPTION_HISTORY_BYTES:
         return recorder_value_is_size(value, UINT64_C(1) << 30);

@@ -36,6 +36,8 @@ static const char *const anomaly_words[ANOMALY_COUNT] = {
                            "their blocks were lost: figures of pools only",
     [ANOMALY_HISTORY_LOST] = "%s ticks of the history could not be written: earlier moments are "
                              "known less finely",
+    [ANOMALY_SERIES_LOST] = "%s readings of the process's memory could not be written: the series "
+                            "has gaps",
 };
 
 static void add(struct completeness *completeness, const char *format, ...)

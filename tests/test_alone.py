@@ -11,7 +11,8 @@ from traced import Build, Tracer, execute
 THINGS = ["unshare", "setns", "users", "capset", "vfork", "pipe", "filter", "filter_all", "filter_child", "storm", "end",
           "end_first", "end_all", "end_others", "pthread_exit", "end_without_proc"]
 # Ticks as often as they go, and a condition that reads /proc at every beat.
-BUSY = {"MEMTRACE_HISTORY_INTERVAL": "1ms", "MEMTRACE_SNAPSHOT": "rss=1000T"}
+BUSY = {"MEMTRACE_HISTORY_INTERVAL": "1ms", "MEMTRACE_SNAPSHOT": "rss=1000T", "MEMTRACE_RSS_INTERVAL": "1ms",
+        "MEMTRACE_PSS_INTERVAL": "1ms"}
 
 
 def compare(tap, tracer, thing):
@@ -44,8 +45,9 @@ def check_short(tap, tracer):
     for environment in ({}, {"MEMTRACE_THREAD": "0"}, {"MEMTRACE_HISTORY_BYTES": "0"}):
         trace = tracer.run([tracer.build.program("exact_lines")], environment=environment).trace
         used = {extent["section"] for extent in trace.header["extents"][:trace.header["extent_count"]]}
-        tap.equal(used & {trace.layout.numbers[f"SECTION_{name}"] for name in ("MARKS", "HISTORY", "SERIES")}, set(),
+        tap.equal(used & {trace.layout.numbers[f"SECTION_{name}"] for name in ("MARKS", "HISTORY")}, set(),
                   f"a short run has no room for a history {environment}")
+        tap.ok(len(trace.section("SERIES")) <= 4096, "and little for a series")
 
 
 def main():

@@ -16,12 +16,12 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 # preload/: a file may include headers of a lower or of its own level, without cycles.
 LEVELS = [
-    {"trace_format", "memtrace", "sys", "text", "lock", "arena", "elf_symbols", "stubs"},
+    {"trace_format", "memtrace", "sys", "text", "small_file", "lock", "arena", "elf_symbols", "stubs"},
     {"clock", "condition", "options", "sampling", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
      "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},
-    {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "trigger", "ticker", "sampler", "world", "traceback"},
+    {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage", "series", "trigger", "ticker", "sampler", "world", "traceback"},
     {"lifecycle", "interpose", "interpose_process", "api"},
 ]
 

@@ -205,6 +205,8 @@ def check_families(run):
 GOOD_VALUES = {
     "HISTORY_INTERVAL": ["0", "1s", "500ms", "10m", "2h", "1d", "24h", "1ms", "86400s"],
     "HISTORY_BYTES": ["0", "4096", "64K", "8M", "1G", "1024M"],
+    "RSS_INTERVAL": ["0", "100ms", "1ms", "1d"],
+    "PSS_INTERVAL": ["0", "10s"],
     "SNAPSHOT": ["", "every=10m", "every=500ms,max=1", "signal=USR2", "signal=SIGUSR1", "signal=12", "signal=RTMIN",
                  "signal=RTMIN+30", "signal=SIGRTMIN+1", "signal=64", "live=500M", "live+20%", "rss=1G", "rss+1000000%",
                  "max=1000", "live=1,live=2T,live+1%", "every=10m,signal=USR2,live=500M,live+20%,rss=1G,rss+20%,max=50",
@@ -214,6 +216,8 @@ GOOD_VALUES = {
 BAD_VALUES = {
     "HISTORY_INTERVAL": ["", "1", "1x", "s", "1 s", "-1s", "25h", "2d", "1.5s", "99999999999999999999s", "1ms,", "1mss"],
     "HISTORY_BYTES": ["", "2G", "1025M", "64k", "M", "8MiB", "-1", "0x10", "18446744073709551616"],
+    "RSS_INTERVAL": ["", "100", "100us", "25h"],
+    "PSS_INTERVAL": ["", "10", "-1s", "2d"],
     "SNAPSHOT": ["every", "every=", "every=0", "every=10", "signal=KILL", "signal=9", "signal=32", "signal=33", "signal=65",
                  "signal=SEGV", "signal=usr2", "signal=RTMIN+31", "signal=SIG", "live=0", "live=", "live=5%", "live+5",
                  "live+0%", "rss=x", "rss+%", "max=0", "max=1001", "live=1M,", ",live=1M", "live=1M,,rss=1M", "rss+1000001%",

@@ -244,6 +244,18 @@ class TraceFile:
             moments.append((tick["time_ns"], tick["mark"], dict(sums)))
         return moments
 
+    @property
+    def points(self):
+        """The series: the points of the active half."""
+        if "_points" not in self.__dict__:
+            half, count = self.header["series_active"], self.header["series_half_points"]
+            size = self.layout.structs["trace_point"][1]
+            data = self.section("SERIES")[half * count * size:][:self.header["series_points"][half] * size]
+            if len(data) != self.header["series_points"][half] * size:
+                raise ValueError(f"{self.path}: the series is cut")
+            self._points = [self.layout.read("trace_point", data, at) for at in range(0, len(data), size)]
+        return self._points
+
     def string(self, where):
         data = self.section("STRINGS")
         return data[where["offset"]:where["offset"] + where["size_bytes"]].decode("utf-8", "surrogateescape")
