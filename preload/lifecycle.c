@@ -24,6 +24,7 @@
 #include "pools.h"
 #include "real.h"
 #include "rules.h"
+#include "sampler.h"
 #include "sampling.h"
 #include "series.h"
 #include "stubs.h"
@@ -218,6 +219,7 @@ static void become_child(void)
     lock_reset(&promotion_lock);
     arena_after_fork();
     ticker_after_fork();
+    sampler_after_fork();
     history_after_fork();
     series_after_fork();
     rules_after_fork();
@@ -291,8 +293,10 @@ static void promote(void)
                 add_totals(thread->totals);
         }
         __atomic_store_n(&state, is_created ? STATE_READY : STATE_INERT, __ATOMIC_RELEASE);
-        if (is_created)
+        if (is_created) {
+            sampler_start();
             ticker_start();
+        }
     }
     lock_leave(&promotion_lock, mask);
 }
@@ -448,6 +452,9 @@ void lifecycle_ending(enum trace_state how, bool is_status_known, int status)
         return;
     struct trace_header *header = trace.header;
     series_end(ticker_thread_count());
+    if (how == TRACE_EXECED)
+        sampler_hold();
+    sampler_settle();
     header->end_time_ns = header->last_seen_ns = clock_monotonic_ns();
     if (is_status_known) {
         header->exit_status = status;
@@ -461,6 +468,7 @@ void lifecycle_goes_on(void)
     if (!is_trace_ours())
         return;
     trace.header->end_time_ns = 0;
+    sampler_release();
     __atomic_store_n(&trace.header->state, TRACE_RUNNING, __ATOMIC_RELEASE);
 }
 
@@ -480,8 +488,10 @@ void lifecycle_code_may_be_unloaded(void)
 void lifecycle_before_main(void)
 {
     real_init();
-    if (is_trace_ours())
+    if (is_trace_ours()) {
+        sampler_start();
         ticker_start();
+    }
 }
 
 /* Runs before every other library's constructors, thanks to initfirst. */

@@ -114,6 +114,8 @@ void real_init(void)
     FIND(unshare);
     FIND(setns);
     FIND(prctl);
+    FIND(pthread_create);
+    FIND(fork);
     resolve_missing();
     __atomic_store_n(&real.malloc, (__typeof__(real.malloc))next_symbol("malloc"),
                      __ATOMIC_RELEASE);

@@ -51,6 +51,8 @@ struct real {
     int (*unshare)(int);
     int (*setns)(int, int);
     int (*prctl)(int, ...);
+    int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
+    pid_t (*fork)(void);
 };
 
 extern struct real real;
