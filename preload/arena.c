@@ -170,8 +170,7 @@ static void give_back(struct free_piece *piece, uint64_t size_bytes)
         sys(__NR_munmap, piece, size_bytes);
         return;
     }
-    sys(__NR_madvise, piece, size_bytes, MADV_DONTNEED);
-    if (order < ORDERS) {
+    if (sys(__NR_madvise, piece, size_bytes, MADV_DONTNEED) == 0 && order < ORDERS) {
         piece->next = free_pieces[order];
         free_pieces[order] = piece;
     }
@@ -208,6 +207,15 @@ void *arena_alloc(size_t size_bytes)
     void *piece = is_large ? take_pages(round_up(size_bytes, PAGE)) : take_from_chunk(size_bytes);
     lock_leave(&arena_lock, mask);
     return piece;
+}
+
+void arena_make_ready(uint64_t size_bytes)
+{
+    uint64_t mask = lock_enter(&arena_lock);
+    if (!is_reserved)
+        reserve_region();
+    make_usable(size_bytes);
+    lock_leave(&arena_lock, mask);
 }
 
 uint64_t arena_total_bytes(void)

@@ -14,6 +14,9 @@ void *arena_alloc(size_t size_bytes);
 void *arena_map(size_t size_bytes);
 void arena_unmap(void *pages, size_t size_bytes);
 
+/* Has this much at hand that needs no system call. */
+void arena_make_ready(uint64_t size_bytes);
+
 /* What has been mapped in all, in bytes. */
 uint64_t arena_total_bytes(void);
 

@@ -11,4 +11,10 @@ void clock_init(uint64_t vdso_address);
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_ns(void);
 
+/* Keeps what it is now, for when it can be read no more. */
+void clock_remember(void);
+
+/* The CPU's counter, which the vDSO reads, is not for us any more. */
+void clock_ask_kernel(void);
+
 #endif

@@ -5,6 +5,9 @@
  * Some work only in a process with one thread. Others change the calling thread alone, and libc has
  * the threads it knows of follow; ours would keep the old rights. So it is ended before, and made
  * anew after, when it inherits what the caller has become. */
+#include "clock.h"
+#include "filter.h"
+#include "lifecycle.h"
 #include "real.h"
 #include "stubs.h"
 #include "sys.h"
@@ -28,8 +31,16 @@
         return result;                                                                             \
     } while (0)
 
+/* Who is not root any more cannot open the trace again, to let it grow. */
+static void leave_root(uid_t user)
+{
+    if (user != 0 && user != (uid_t)-1 && sys(__NR_geteuid) == 0)
+        lifecycle_make_ready();
+}
+
 EXPORT int setuid(uid_t user)
 {
+    leave_root(user);
     ALONE(real.setuid(user));
 }
 
@@ -40,6 +51,7 @@ EXPORT int setgid(gid_t group)
 
 EXPORT int seteuid(uid_t user)
 {
+    leave_root(user);
     ALONE(real.seteuid(user));
 }
 
@@ -50,6 +62,7 @@ EXPORT int setegid(gid_t group)
 
 EXPORT int setreuid(uid_t user, uid_t effective)
 {
+    leave_root(effective);
     ALONE(real.setreuid(user, effective));
 }
 
@@ -60,6 +73,7 @@ EXPORT int setregid(gid_t group, gid_t effective)
 
 EXPORT int setresuid(uid_t user, uid_t effective, uid_t saved)
 {
+    leave_root(effective);
     ALONE(real.setresuid(user, effective, saved));
 }
 
@@ -83,6 +97,14 @@ EXPORT int capset(cap_user_header_t header, const cap_user_data_t data)
     ALONE(real.capset(header, data));
 }
 
+/* Nor who does not see it. */
+EXPORT int chroot(const char *path)
+{
+    real_init();
+    lifecycle_make_ready();
+    return real.chroot(path);
+}
+
 EXPORT int unshare(int flags)
 {
     ALONE(real.unshare(flags));
@@ -95,18 +117,47 @@ EXPORT int setns(int fd, int type)
 
 /* --- system call filters --- */
 
-/* A filter may forbid what the thread, or starting it, needs, and the penalty is death: if the call
- * succeeds there is no thread any more. */
-#define FILTERED(call)                                                                             \
+/* Before a filter is in force. */
+struct filtering {
+    struct filter_map before;
+    bool is_harmless;
+    bool is_ours; /* this process's memory */
+    bool is_paused;
+};
+
+static void begin_filtering(struct filtering *filtering, const struct filter_map *map)
+{
+    real_init();
+    filtering->is_harmless = filter_is_harmless(map);
+    filtering->is_ours = filtering->is_harmless ? !ticker_is_others() : lifecycle_make_ready();
+    filtering->is_paused = ticker_pause();
+    if (filtering->is_ours)
+        filtering->before = filter_restrict(map);
+    else
+        filter_restrict_child(map);
+}
+
+/* A thread would be under the filter, too. If it cannot be made or cannot do its work, there is
+ * none any more. */
+static void end_filtering(const struct filtering *filtering, bool is_in_force)
+{
+    if (filtering->is_ours && !is_in_force)
+        filter_restore(&filtering->before);
+    else if (!is_in_force)
+        filter_child_ends();
+    if (filtering->is_ours && is_in_force && !filtering->is_harmless)
+        ticker_end();
+    else if (filtering->is_paused)
+        ticker_resume();
+}
+
+#define FILTERED(foreseen, call)                                                                   \
     do {                                                                                           \
-        real_init();                                                                               \
-        bool is_others = ticker_is_others();                                                       \
-        bool is_paused = ticker_pause();                                                           \
+        struct filtering filtering;                                                                \
+        const struct filter_map map = foreseen;                                                    \
+        begin_filtering(&filtering, &map);                                                         \
         __typeof__(call) result = call;                                                            \
-        if (result >= 0 && !is_others)                                                             \
-            ticker_end();                                                                          \
-        else if (is_paused)                                                                        \
-            ticker_resume();                                                                       \
+        end_filtering(&filtering, result >= 0);                                                    \
         return result;                                                                             \
     } while (0)
 
@@ -120,10 +171,25 @@ static bool is_seccomp_filter(long operation)
     return operation == SECCOMP_SET_MODE_STRICT || operation == SECCOMP_SET_MODE_FILTER;
 }
 
+static struct filter_map foresee_prctl(unsigned long mode, unsigned long program)
+{
+    return mode == SECCOMP_MODE_STRICT ? filter_strict()
+                                       : filter_foresee((const struct sock_fprog *)program);
+}
+
+static struct filter_map foresee_seccomp(long operation, long program)
+{
+    return operation == SECCOMP_SET_MODE_STRICT
+               ? filter_strict()
+               : filter_foresee((const struct sock_fprog *)program);
+}
+
 EXPORT int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
+    if (option == PR_SET_TSC && a == PR_TSC_SIGSEGV)
+        clock_ask_kernel();
     if (is_prctl_filter(option))
-        FILTERED(real.prctl(option, a, b, c, d));
+        FILTERED(foresee_prctl(a, b), real.prctl(option, a, b, c, d));
     real_init();
     return real.prctl(option, a, b, c, d);
 }
@@ -132,9 +198,11 @@ EXPORT int prctl(int option, unsigned long a, unsigned long b, unsigned long c, 
 long interpose_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     real_init();
-    if ((number == __NR_seccomp && is_seccomp_filter(a)) ||
-        (number == __NR_prctl && is_prctl_filter(a)))
-        FILTERED(real.syscall(number, a, b, c, d, e, f));
+    if (number == __NR_seccomp && is_seccomp_filter(a))
+        FILTERED(foresee_seccomp(a, c), real.syscall(number, a, b, c, d, e, f));
+    if (number == __NR_prctl && is_prctl_filter(a))
+        FILTERED(foresee_prctl((unsigned long)b, (unsigned long)c),
+                 real.syscall(number, a, b, c, d, e, f));
     if (number == __NR_unshare || number == __NR_setns || number == __NR_capset)
         ALONE(real.syscall(number, a, b, c, d, e, f));
     if (number == __NR_exit)

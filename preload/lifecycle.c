@@ -13,6 +13,7 @@
 #include "arena.h"
 #include "callsite.h"
 #include "clock.h"
+#include "filter.h"
 #include "heap.h"
 #include "history.h"
 #include "live.h"
@@ -24,7 +25,6 @@
 #include "pools.h"
 #include "real.h"
 #include "rules.h"
-#include "sampler.h"
 #include "sampling.h"
 #include "series.h"
 #include "stubs.h"
@@ -43,7 +43,8 @@
 enum {
     WORTH_CALLS = 256,       /* of a forked child's allocations, before it gets its own trace */
     WORTH_BYTES = 64 * 1024, /* or this many bytes */
-    NESTED_STACK_BYTES = 8 * 1024 * 1024
+    NESTED_STACK_BYTES = 8 * 1024 * 1024,
+    READY_BYTES = 8 * 1024 * 1024 /* of memory, where it cannot be had later */
 };
 
 enum state {
@@ -170,7 +171,8 @@ static bool create_trace(bool is_child)
     text_add(&text, path);
     text_add(&text, ": ");
     text_add(&text, error_name(result));
-    text_warn("nothing is recorded, cannot write ", line, "");
+    if (!sys_is_forbidden(__NR_openat))
+        text_warn("nothing is recorded, cannot write ", line, "");
     return false;
 }
 
@@ -219,7 +221,6 @@ static void become_child(void)
     lock_reset(&promotion_lock);
     arena_after_fork();
     ticker_after_fork();
-    sampler_after_fork();
     history_after_fork();
     series_after_fork();
     rules_after_fork();
@@ -293,10 +294,8 @@ static void promote(void)
                 add_totals(thread->totals);
         }
         __atomic_store_n(&state, is_created ? STATE_READY : STATE_INERT, __ATOMIC_RELEASE);
-        if (is_created) {
-            sampler_start();
+        if (is_created)
             ticker_start();
-        }
     }
     lock_leave(&promotion_lock, mask);
 }
@@ -350,6 +349,15 @@ static bool is_abandoned(const struct thread *thread, uint64_t sp)
            !is_on_signal_stack();
 }
 
+/* Where signals cannot be blocked, the interrupted call may hold a lock. */
+static struct thread *nested(void)
+{
+    if (!sys_is_forbidden(__NR_rt_sigprocmask))
+        return treatment(TREAT_NESTED);
+    trace_count_anomaly(ANOMALY_UNTRACKED);
+    return treatment(TREAT_PASS);
+}
+
 static struct thread *enter_ready(uint64_t sp)
 {
     struct thread *thread = thread_self;
@@ -360,7 +368,7 @@ static struct thread *enter_ready(uint64_t sp)
         return treatment(TREAT_PASS);
     }
     if (thread->busy && !is_abandoned(thread, sp))
-        return treatment(TREAT_NESTED);
+        return nested();
     if (thread->busy) {
         thread->busy = BUSY_NOT;
         thread_abandoned(thread);
@@ -408,7 +416,8 @@ struct thread *lifecycle_begin(enum busy busy, uint64_t sp)
 /* False in children of every kind, vfork's included, which share the memory but not the pid. */
 static bool is_trace_ours(void)
 {
-    return lifecycle_is_recording() && trace.header->pid == (uint32_t)sys(__NR_getpid);
+    long pid = lifecycle_is_recording() ? sys(__NR_getpid) : 0;
+    return pid && (pid == trace.header->pid || pid == -EPERM);
 }
 
 bool lifecycle_is_recording(void)
@@ -448,13 +457,10 @@ bool lifecycle_pause(bool is_paused)
 
 void lifecycle_ending(enum trace_state how, bool is_status_known, int status)
 {
-    if (!is_trace_ours())
+    if (filter_child_ends() || !is_trace_ours())
         return;
     struct trace_header *header = trace.header;
     series_end(ticker_thread_count());
-    if (how == TRACE_EXECED)
-        sampler_hold();
-    sampler_settle();
     header->end_time_ns = header->last_seen_ns = clock_monotonic_ns();
     if (is_status_known) {
         header->exit_status = status;
@@ -465,10 +471,10 @@ void lifecycle_ending(enum trace_state how, bool is_status_known, int status)
 
 void lifecycle_goes_on(void)
 {
+    filter_child_goes_on();
     if (!is_trace_ours())
         return;
     trace.header->end_time_ns = 0;
-    sampler_release();
     __atomic_store_n(&trace.header->state, TRACE_RUNNING, __ATOMIC_RELEASE);
 }
 
@@ -483,15 +489,41 @@ void lifecycle_code_may_be_unloaded(void)
         thread_code_unloaded();
 }
 
+bool lifecycle_make_ready(void)
+{
+    if (lifecycle_is_recording() && !is_trace_ours())
+        return false;
+    if (state == STATE_READY && *thread_generation == 0)
+        become_child();
+    if (state == STATE_BEFORE_OWN_TRACE)
+        promote();
+    if (!is_trace_ours())
+        return true;
+    clock_remember();
+    arena_make_ready(READY_BYTES);
+    uint64_t mask = lock_enter(&trace_lock);
+    trace_make_ready();
+    lock_leave(&trace_lock, mask);
+    return true;
+}
+
+/* The last thing in exit(), for it is the first to be registered. */
+static void note_status(int status, void *unused)
+{
+    (void)unused;
+    lifecycle_ending(TRACE_EXITED, true, status & 0xff);
+}
+
 /* Called once, by what the executable's entry calls: the libraries are ready, its own code has not
  * begun. A thread any earlier would be there while others initialise. */
 void lifecycle_before_main(void)
 {
     real_init();
-    if (is_trace_ours()) {
-        sampler_start();
-        ticker_start();
-    }
+    if (!is_trace_ours())
+        return;
+    if (real.on_exit)
+        real.on_exit(note_status, NULL);
+    ticker_start();
 }
 
 /* Runs before every other library's constructors, thanks to initfirst. */

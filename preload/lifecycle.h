@@ -58,6 +58,10 @@ void lifecycle_ending(enum trace_state state, bool is_status_known, int status);
 /* exec failed after all. */
 void lifecycle_goes_on(void);
 
+/* The program is about to give up rights: takes what may be needed after that, and gives a forked
+ * child its own trace while it can. False in a vfork child, whose memory is not its own. */
+bool lifecycle_make_ready(void);
+
 /* dlclose has returned. */
 void lifecycle_code_may_be_unloaded(void);
 

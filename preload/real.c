@@ -114,8 +114,8 @@ void real_init(void)
     FIND(unshare);
     FIND(setns);
     FIND(prctl);
-    FIND(pthread_create);
-    FIND(fork);
+    FIND(chroot);
+    FIND(on_exit);
     resolve_missing();
     __atomic_store_n(&real.malloc, (__typeof__(real.malloc))next_symbol("malloc"),
                      __ATOMIC_RELEASE);

@@ -51,8 +51,8 @@ struct real {
     int (*unshare)(int);
     int (*setns)(int, int);
     int (*prctl)(int, ...);
-    int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
-    pid_t (*fork)(void);
+    int (*chroot)(const char *);
+    int (*on_exit)(void (*)(int, void *), void *);
 };
 
 extern struct real real;

@@ -49,8 +49,38 @@ static inline long sys_call6(long number, long a, long b, long c, long d, long e
 #error "memtrace knows x86_64 and aarch64"
 #endif
 
+/* A bit for each number: calls that a filter of the program's would punish, see filter.h. */
+enum {
+    SYS_FORBIDDEN_WORDS = 8
+};
+extern uint64_t sys_forbidden[SYS_FORBIDDEN_WORDS] __attribute__((visibility("hidden")));
+
+void sys_forbid(const uint64_t *words);      /* these, too */
+void sys_forbid_only(const uint64_t *words); /* these and no others */
+
+static inline bool sys_is_forbidden(unsigned long number)
+{
+    return sys_forbidden[number / 64] >> number % 64 & 1;
+}
+
+#ifdef MEMTRACE_FAIL_NTH
+long fail_nth(long number); /* tests only: a negative errno, if this call is to fail */
+#endif
+
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    if (__builtin_expect(sys_is_forbidden((unsigned long)number), 0))
+        return -EPERM;
+#ifdef MEMTRACE_FAIL_NTH
+    long failure = fail_nth(number);
+    if (failure)
+        return failure;
+#endif
+    return sys_call6(number, a, b, c, d, e, f);
+}
+
 #define SYS_ARGS(number, a, b, c, d, e, f, ...)                                                    \
-    sys_call6(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+    sys_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 /* sys(__NR_name, arguments...): missing arguments are zero. */
 #define sys(...) SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 

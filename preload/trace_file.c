@@ -56,7 +56,6 @@ static struct {
     [SECTION_MARKS] = {sizeof(struct trace_mark), 0, 4ul << 20},
     [SECTION_HISTORY] = {1, 0, 0}, /* as large as the options say */
     [SECTION_SERIES] = {sizeof(struct trace_point), PAGE, 2ul << 20},
-    [SECTION_SAMPLERS] = {sizeof(struct trace_sampler), 0, 64ul << 10},
 };
 
 static char path[PATH_BYTES];
@@ -215,12 +214,15 @@ static long write_zeros(long fd, uint64_t offset, uint64_t size_bytes)
     return 0;
 }
 
-/* A limit on file sizes would answer with a SIGXFSZ that kills the program. */
+/* A limit on file sizes would answer with a SIGXFSZ that kills the program. Where we may not ask
+ * any more, nor may the program change it. */
 static bool is_within_limit(uint64_t end)
 {
-    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-    sys(__NR_prlimit64, 0, RLIMIT_FSIZE, 0, &limit);
-    return limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur;
+    static uint64_t known = RLIM_INFINITY;
+    struct rlimit limit;
+    if (sys(__NR_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0)
+        known = limit.rlim_cur;
+    return known == RLIM_INFINITY || end <= known;
 }
 
 static long allocate(long fd, uint64_t offset, uint64_t size_bytes)
@@ -275,7 +277,6 @@ static void name_sections(void)
     trace.marks = (struct trace_mark *)sections[SECTION_MARKS].base;
     trace.history = (uint8_t *)sections[SECTION_HISTORY].base;
     trace.points = (struct trace_point *)sections[SECTION_SERIES].base;
-    trace.samplers = (struct trace_sampler *)sections[SECTION_SAMPLERS].base;
 }
 
 static long forbid(char *at, uint64_t size_bytes)
@@ -601,6 +602,19 @@ static bool grow(enum trace_section section, uint64_t needed)
         trace_count_anomaly(ANOMALY_GROW_FAILED);
     }
     return result == 0;
+}
+
+void trace_make_ready(void)
+{
+    static const uint64_t room_bytes[SECTION_COUNT] = {
+        [SECTION_NODES] = 256 * 1024,    [SECTION_OWNERS] = 64 * 1024,
+        [SECTION_COUNTERS] = 512 * 1024, [SECTION_MODULES] = 16 * 1024,
+        [SECTION_THREADS] = 64 * 1024,   [SECTION_STRINGS] = 32 * 1024};
+    for (int i = 0; i < SECTION_COUNT; i++) {
+        uint64_t end = sections[i].used_bytes + room_bytes[i];
+        if (end > sections[i].mapped_bytes && end <= sections[i].reserved_bytes)
+            map_extent((enum trace_section)i, round_up(end - sections[i].mapped_bytes, PAGE));
+    }
 }
 
 int64_t trace_reserve(enum trace_section section, size_t size_bytes)

@@ -25,14 +25,13 @@ struct trace {
     struct trace_mark *marks;
     uint8_t *history;
     struct trace_point *points;
-    struct trace_sampler *samplers;
 };
 
 /* Valid once trace_file_create has succeeded. */
 extern struct trace trace;
 
 /* Guards everything that makes sections grow: nodes, counters, modules, threads, strings, marks,
- * history, series, samplers. */
+ * history, series. */
 extern struct lock trace_lock;
 
 /* The name for %n and the default file name; copied. */
@@ -43,6 +42,9 @@ void trace_file_set_program(const char *name);
  * the new one replaces at the same addresses; counters start at zero. On failure nothing has
  * changed, a negative errno is returned, and ret_path names the file that could not be made. */
 long trace_file_create(bool is_child, const char **ret_path);
+
+/* Grows the file by what may be needed later, when it cannot be opened any more. */
+void trace_make_ready(void);
 
 /* Makes room for size_bytes more in a section; the bytes are zero. Returns their offset in the
  * section, or -1. They become visible to readers with trace_publish. */

@@ -17,13 +17,6 @@ struct description {
     struct option longs[ROWS_MAX + 1];
 };
 
-static int argument_kind(const struct option_row *row)
-{
-    if (!row->argument)
-        return no_argument;
-    return row->argument[0] == '[' ? optional_argument : required_argument;
-}
-
 static void describe(const struct options *options, struct description *description)
 {
     char *letter = description->letters;
@@ -33,7 +26,8 @@ static void describe(const struct options *options, struct description *descript
     size_t count = options->count < ROWS_MAX ? options->count : ROWS_MAX;
     for (size_t i = 0; i < count; i++) {
         const struct option_row *row = &options->rows[i];
-        description->longs[i] = (struct option){row->name, argument_kind(row), NULL, row->id};
+        description->longs[i] = (struct option){
+            row->name, row->argument ? required_argument : no_argument, NULL, row->id};
         if (row->id >= OPTION_LONG)
             continue;
         *letter++ = (char)row->id;
@@ -77,8 +71,7 @@ void options_print(FILE *out, const struct option_row *rows, size_t count)
         const struct option_row *row = &rows[i];
         char letter[] = {'-', (char)row->id, ',', 0};
         snprintf(left, sizeof left, "%s --%s%s%s", row->id < OPTION_LONG ? letter : "   ",
-                 row->name, argument_kind(row) == required_argument ? "=" : "",
-                 row->argument ? row->argument : "");
+                 row->name, row->argument ? "=" : "", row->argument ? row->argument : "");
         fprintf(out, "  %-28s %s\n", left, row->help);
     }
 }

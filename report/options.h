@@ -15,7 +15,7 @@ enum {
 struct option_row {
     int id;               /* its letter, or OPTION_LONG and more */
     const char *name;     /* the long name */
-    const char *argument; /* what its value is called; NULL: it takes none; [=NAME]: it may */
+    const char *argument; /* what its value is called; NULL: it takes none */
     const char *help;
 };
 
@@ -29,7 +29,7 @@ struct options {
     size_t count;
     FILE *complaints;
     bool stops_at_operand; /* what follows the first operand is not ours: run's program */
-    const char *value;     /* of the option just returned, NULL: it has none */
+    const char *value;     /* of the option just returned */
     int next;              /* index of the first operand, after OPTIONS_END */
 };
 

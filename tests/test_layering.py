@@ -16,14 +16,14 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 # preload/: a file may include headers of a lower or of its own level, without cycles.
 LEVELS = [
-    {"trace_format", "memtrace", "sys", "text", "small_file", "lock", "arena", "elf_symbols", "stubs"},
+    {"trace_format", "memtrace", "sys", "text", "small_file", "lock", "arena", "elf_symbols", "filter",
+     "stubs"},
     {"clock", "condition", "options", "sampling", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
      "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},
-    {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage",
-     "series", "trigger", "ticker", "sample", "sampler", "sampler_signal", "sampler_ring", "world", "traceback"},
-    {"lifecycle", "interpose", "interpose_process", "interpose_thread", "interpose_signal", "interpose_wait", "api"},
+    {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage", "series", "trigger", "ticker", "sampler", "world", "traceback"},
+    {"lifecycle", "interpose", "interpose_process", "api"},
 ]
 
 FORBIDDEN_IN_PRELOAD = {"stdio.h", "stdlib.h", "string.h", "strings.h", "malloc.h", "assert.h", "pthread.h", "ctype.h"}
@@ -73,6 +73,14 @@ def check_preload(tap):
             continue
         upward = [name for name, quoted in names if quoted and (level_of(pathlib.Path(name).stem) or 0) > own]
         tap.equal(upward, [], f"preload/{path.name}: includes nothing above itself")
+
+
+def check_filtered_calls(tap):
+    """Every system call of the recorder is one that filter.c asks the program's filters about."""
+    used = {name for path in files("preload", ".c", ".h") for name in
+            re.findall(r"\bsys\(\s*(__NR_\w+)", without_comments(path.read_text()))} - {"__NR_name"}
+    asked = set(re.findall(r"\{(__NR_\w+),", (SOURCE / "preload" / "filter.c").read_text()))
+    tap.equal(used - asked, set(), "preload/filter.c: knows every system call of ours")
 
 
 def check_cycles(tap, folder, suffixes):
@@ -151,6 +159,7 @@ def main():
     with Tap() as tap:
         tap.run(check_rooms)
         tap.run(check_preload)
+        tap.run(check_filtered_calls)
         tap.run(check_cycles, "preload", (".c", ".h"), name="cycles in preload")
         tap.run(check_cycles, "report", (".h",), name="cycles in report")
         tap.run(check_report)

@@ -19,7 +19,7 @@ ALLOCATION = set("malloc calloc realloc reallocarray free cfree aligned_alloc me
 # Hooks of the program's life, and the installed API.
 OTHER_EXPORTS = set("dlclose exit _exit _Exit quick_exit execve execv execvp execvpe execl execlp execle fexecve "
                     "__libc_start_main setuid setgid seteuid setegid setreuid setregid setresuid setresgid setgroups "
-                    "initgroups capset unshare setns prctl syscall pthread_create fork".split())
+                    "initgroups capset chroot unshare setns prctl syscall".split())
 API_PREFIX = "memtrace_"
 
 FRAME_BYTES_MAX = 1024
@@ -103,7 +103,7 @@ def check_linked_frames(tap, library):
         if adjustment:
             adjustments += 1
             size = int(adjustment.group(1) or adjustment.group(2), 16)
-            if size > FRAME_BYTES_MAX:
+            if FRAME_BYTES_MAX < size < 1 << 63: # beyond that an addition is meant
                 found.append((name, size))
     tap.ok(adjustments > 20, "frames of the library: found", adjustments)
     tap.equal(found, [], f"frames of the library: within {FRAME_BYTES_MAX} bytes")

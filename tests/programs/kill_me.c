@@ -5,10 +5,12 @@
  * finished, frees begun and finished, two unused. A trace must lie between begun and finished. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
@@ -63,6 +65,8 @@ int main(int argc, char **argv)
 {
     int fd = argc > 2 ? open(argv[1], O_RDWR | O_CREAT, 0600) : -1;
     int threads = argc > 2 ? atoi(argv[2]) : 0;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed must not leave it running */
 
     if (fd < 0 || threads < 1 || threads > THREADS_MAX ||
         ftruncate(fd, sizeof(struct account[THREADS_MAX])) != 0)

@@ -6,9 +6,11 @@
  * each; threads N; become PROGRAM; wait: for a signal; end N: ends with that status. Each line of
  * input is answered by "done". */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
@@ -98,6 +100,7 @@ static void obey(const char *verb, const char *what)
 int main(int argc, char **argv)
 {
     char line[512];
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed must not leave it running */
     for (int i = 1; i + 1 < argc; i += 2)
         obey(argv[i], argv[i + 1]);
     while (fgets(line, sizeof line, stdin)) {
