@@ -28,6 +28,7 @@ enum {
     OPTION_FILTER,
     OPTION_FORMAT,
     OPTION_JSON,
+    OPTION_SUPPRESSIONS,
     OPTION_SYSTEM,
     OPTION_TRACEBACK
 };
@@ -44,6 +45,8 @@ static const struct option_row rows[] = {
     {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
     {OPTION_FAIL_ABOVE, "fail-above", "LIMIT",
      "exit 1 if all or any one grew by more than 1M, 10% or 100blocks"},
+    {OPTION_SUPPRESSIONS, "suppressions", "FILE",
+     "for it: what may grow, as LeakSanitizer's files"},
     {OPTION_SYSTEM, "system", NULL, "charge libc, libstdc++ and allocator wrappers themselves"},
     {OPTION_FORMAT, "format", "FORMAT", "text (default), json, tracemalloc: to the letter"},
     {OPTION_JSON, "json", NULL, "for scripts"},
@@ -62,6 +65,7 @@ struct request {
     struct compare_query query;
     struct filters filters;
     struct growth_limit growth_limit;
+    const char *suppressions_path;
     const char *operands[SIDE_COUNT]; /* one alone: its start and the moment it names */
     uint64_t limit;
     enum format format;
@@ -73,6 +77,8 @@ struct request {
 /* Two traces, or two moments of one. */
 struct diff {
     const struct request *request;
+    struct filters filters; /* the request's, and the suppressions */
+    struct suppressions suppressions;
     char *paths[SIDE_COUNT];
     struct moment moments[SIDE_COUNT];
     struct trace traces[SIDE_COUNT];  /* of one trace: the old one borrows all but its counters */
@@ -150,6 +156,10 @@ static bool take_option(struct request *request, int id, const char *value)
     case OPTION_FAIL_ABOVE:
         is_ok = request->has_growth_limit = growth_limit_parse(&request->growth_limit, value);
         break;
+    case OPTION_SUPPRESSIONS:
+        request->suppressions_path = value;
+        is_ok = *value != 0;
+        break;
     case OPTION_FORMAT:
         is_ok = parse_format(value, &request->format);
         break;
@@ -168,7 +178,6 @@ static bool check_request(struct request *request)
 {
     struct compare_query *query = &request->query;
     enum group_by group_by = query->group_by;
-    query->filters = &request->filters;
     query->is_tracemalloc = request->filters.is_tracemalloc = request->format == FORMAT_TRACEMALLOC;
     if (query->is_cumulative && group_by == GROUP_BY_TRACEBACK)
         return command_misuse("--cumulative makes no sense with --group-by=traceback") == STATUS_OK;
@@ -177,6 +186,8 @@ static bool check_request(struct request *request)
                               label_group_by(group_by)) == STATUS_OK;
     if (query->is_tracemalloc && query->measure != MEASURE_LIVE)
         return command_misuse("tracemalloc knows only what is live") == STATUS_OK;
+    if (request->suppressions_path && !request->has_growth_limit)
+        return command_misuse("suppressions are for a limit: --fail-above") == STATUS_OK;
     if (!request->has_limit)
         request->limit = request->format == FORMAT_TEXT ? LIMIT_DEFAULT : 0;
     return true;
@@ -308,10 +319,31 @@ static bool is_known(const struct diff *diff)
 
 /* --- the work --- */
 
+/* What grows is judged by them; who only looks is shown everything. */
+static bool load_suppressions(struct diff *diff, struct error *error)
+{
+    diff->filters = diff->request->filters;
+    if (!diff->request->has_growth_limit)
+        return true;
+    if (!suppressions_init(&diff->suppressions, diff->request->suppressions_path, error))
+        return false;
+    if (diff->suppressions.count)
+        diff->filters.suppressions = &diff->suppressions;
+    return true;
+}
+
+static bool count_suppressed(const struct diff *diff, struct error *error)
+{
+    return filters_count_suppressed(&diff->filters, &diff->stacks[SIDE_NEW]) ||
+           error_out_of_memory(error);
+}
+
 static bool compute(struct diff *diff, struct error *error)
 {
     const struct request *request = diff->request;
     struct compare_side sides[SIDE_COUNT];
+    struct compare_query query = request->query;
+    query.filters = &diff->filters;
     for (uint32_t side = SIDE_COUNT; side-- > 0;) {
         bool is_shared = diff->is_one_trace && side == SIDE_OLD;
         if (!is_shared &&
@@ -322,15 +354,16 @@ static bool compute(struct diff *diff, struct error *error)
         sides[side] =
             (struct compare_side){&diff->stacks[is_shared ? SIDE_NEW : side], &diff->sites[side]};
     }
-    return comparison_init(&diff->comparison, &sides[SIDE_OLD], &sides[SIDE_NEW], &request->query,
-                           error) &&
+    return comparison_init(&diff->comparison, &sides[SIDE_OLD], &sides[SIDE_NEW], &query, error) &&
            (!request->has_growth_limit ||
-            growth_init(&diff->growth, &diff->comparison, &request->growth_limit, error));
+            growth_init(&diff->growth, &diff->comparison, &request->growth_limit, error)) &&
+           count_suppressed(diff, error);
 }
 
 static void finish(struct diff *diff)
 {
     growth_finish(&diff->growth);
+    suppressions_finish(&diff->suppressions);
     sources_finish(&diff->sources);
     comparison_finish(&diff->comparison);
     for (uint32_t side = 0; side < SIDE_COUNT; side++) {
@@ -398,6 +431,8 @@ static void print_text(struct diff *diff)
         puts("nothing");
     diff_summary_write_rest(stdout, comparison, written);
     diff_summary_write_modules(stdout, comparison, written, &style);
+    if (diff->filters.suppressions)
+        suppressions_write(stdout, diff->filters.suppressions);
     putchar('\n');
     diff_summary_write_answer(stdout, comparison, &style);
     print_next(diff);
@@ -463,6 +498,8 @@ static int diff_traces(const struct request *request)
     struct diff diff = {.request = request};
     struct error error;
     int status = STATUS_USAGE;
+    if (!load_suppressions(&diff, &error))
+        return command_complain("suppressions", &error);
     const char *failed = load(&diff, &error);
     if (failed)
         status = command_complain(failed, &error);

@@ -100,6 +100,8 @@ void diff_json_write(FILE *out, const struct comparison *comparison, const struc
     write_changed_modules(&json, comparison);
     if (about->growth)
         write_growth(&json, comparison, about->growth);
+    if (comparison->query.filters->suppressions)
+        report_json_write_suppressions(&json, comparison->query.filters->suppressions);
     json_name(&json, "statistics");
     json_open_array(&json);
     for (uint32_t i = 0; i < comparison->count && (!about->limit || i < about->limit); i++)

@@ -254,7 +254,7 @@ static void write_moment(struct json *json, const struct trace *trace)
     json_close_object(json);
 }
 
-static void write_suppressions(struct json *json, const struct suppressions *suppressions)
+void report_json_write_suppressions(struct json *json, const struct suppressions *suppressions)
 {
     json_name(json, "suppressions");
     json_open_array(json);
@@ -315,7 +315,7 @@ void report_json_write(FILE *out, const struct statistics *statistics, uint64_t 
         write_statistic(&json, statistics, &statistics->items[i]);
     json_close_array(&json);
     if (statistics->filters && statistics->filters->suppressions)
-        write_suppressions(&json, statistics->filters->suppressions);
+        report_json_write_suppressions(&json, statistics->filters->suppressions);
     json_close_object(&json);
     json_end(&json);
 }

@@ -17,6 +17,9 @@ void report_json_write_group(struct json *json, const struct stacks *stacks, enu
 /* The member that says where the names of modules come from. */
 void report_json_write_modules(struct json *json, const struct stacks *stacks);
 
+/* The member "suppressions": those that were used. */
+void report_json_write_suppressions(struct json *json, const struct suppressions *suppressions);
+
 /* The member "traceback" of a call site. */
 void report_json_write_traceback(struct json *json, const struct stacks *stacks, uint32_t node);
 
