@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -219,4 +220,94 @@ enum live_answer live_table_find(const struct live_table *table, uint64_t addres
             return LIVE_INSIDE;
     }
     return LIVE_OUTSIDE;
+}
+
+/* --- all blocks --- */
+
+/* On the way through all leaves. */
+struct visitor {
+    struct search search;
+    live_visitor *visit;
+    void *context;
+    uint32_t words[LEAF_WORDS];
+    uint32_t again[LEAF_WORDS];
+    uint64_t leaves[LEAVES];
+    uint64_t leaves_left;
+};
+
+/* What belongs to a block near the end of a leaf may be in the next one. A block that changes
+ * meanwhile is left out: it is new, or going. */
+static void visit_head(struct visitor *visitor, uint64_t leaf_start, uint32_t index)
+{
+    struct live_entry entry;
+    const uint32_t *words = visitor->words + index;
+    uint64_t address = leaf_start + index * GRANULE_BYTES;
+    bool is_block;
+    if (index + ENTRY_WORDS <= LEAF_WORDS)
+        is_block = memcmp(words, visitor->again + index, ENTRY_WORDS * sizeof *words) == 0 &&
+                   decode(address, words, &entry);
+    else
+        is_block = read_entry(&visitor->search, address, &entry);
+    if (!is_block)
+        return;
+    entry.address += visitor->search.odd;
+    visitor->visit(visitor->context, &entry);
+}
+
+static bool visit_leaf(struct visitor *visitor, uint64_t leaf, uint64_t leaf_start)
+{
+    if (!visitor->leaves_left--)
+        return error_set(visitor->search.error, "it has too much memory to look at every block");
+    if (!read_memory(&visitor->search, visitor->words, sizeof visitor->words, leaf) ||
+        !read_memory(&visitor->search, visitor->again, sizeof visitor->again, leaf))
+        return false;
+    for (uint32_t i = 0; i < LEAF_WORDS && !visitor->search.is_failed; i++)
+        if (visitor->words[i] & 1)
+            visit_head(visitor, leaf_start, i);
+    return !visitor->search.is_failed;
+}
+
+static bool visit_middle(struct visitor *visitor, uint64_t middle, uint64_t start)
+{
+    if (!read_memory(&visitor->search, visitor->leaves, sizeof visitor->leaves, middle))
+        return false;
+    for (uint64_t i = 0; i < LEAVES; i++)
+        if (visitor->leaves[i] && !visit_leaf(visitor, visitor->leaves[i], start + i * LEAF_SPAN))
+            return false;
+    return true;
+}
+
+static bool visit_map(struct visitor *visitor, uint64_t odd)
+{
+    enum {
+        MIDDLES = 1 << LIVE_ROOT_BITS,
+        MIDDLES_AT_ONCE = 512
+    };
+    uint64_t middles[MIDDLES_AT_ONCE];
+    visitor->search.odd = odd;
+    for (uint64_t first = 0; first < MIDDLES; first += MIDDLES_AT_ONCE) {
+        uint64_t at = ((odd ? MIDDLES : 0) + first) * sizeof *middles;
+        if (!read_memory(&visitor->search, middles, sizeof middles,
+                         visitor->search.table->map_address + at))
+            return false;
+        for (uint64_t i = 0; i < MIDDLES_AT_ONCE; i++)
+            if (middles[i] && !visit_middle(visitor, middles[i], (first + i) * MIDDLE_SPAN))
+                return false;
+    }
+    return true;
+}
+
+bool live_table_visit(const struct live_table *table, live_visitor *visit, void *context,
+                      struct error *error)
+{
+    struct visitor *visitor = malloc(sizeof *visitor);
+    if (!visitor)
+        return error_out_of_memory(error);
+    *visitor = (struct visitor){.search = {.table = table, .error = error},
+                                .visit = visit,
+                                .context = context,
+                                .leaves_left = table->leaves_max};
+    bool is_ok = visit_map(visitor, 0) && visit_map(visitor, 8);
+    free(visitor);
+    return is_ok;
 }

@@ -17,6 +17,7 @@ struct live_table {
     int memory_fd; /* as of process_open_memory */
     uint64_t map_address;
     uint64_t reach_bytes; /* no block is larger than this */
+    uint64_t leaves_max;  /* to be visited, each for 1 MiB of addresses */
 };
 
 struct live_entry {
@@ -35,5 +36,10 @@ enum live_answer {
 
 enum live_answer live_table_find(const struct live_table *table, uint64_t address,
                                  struct live_entry *entry, struct error *error);
+
+/* Shows all blocks there are, one after the other. */
+typedef void live_visitor(void *context, const struct live_entry *entry);
+bool live_table_visit(const struct live_table *table, live_visitor *visit, void *context,
+                      struct error *error);
 
 #endif

@@ -2,6 +2,7 @@
 /* who.c -- Who allocated the block that an address is in: its call site, thread and age. */
 #include "who.h"
 
+#include "live_ages.h"
 #include "report_json.h"
 #include "text.h"
 
@@ -12,11 +13,6 @@
 enum {
     NEAR_BYTES = 64 /* what is written so close behind a block may have been meant for it */
 };
-
-/* The recorder's clock for stamps goes on every tenth of a second, if it has a thread for that. */
-#define STAMP_NS (UINT64_C(1) << LIVE_STAMP_SHIFT)
-#define RESOLUTION_NS (2 * STAMP_NS)
-#define TICKING_NS UINT64_C(2000000000) /* it was heard of within this time */
 
 bool who_find(struct who *who, const struct live_table *table, uint64_t address,
               struct error *error)
@@ -36,16 +32,12 @@ static uint64_t saturated_difference(uint64_t a, uint64_t b)
 
 static void explain_age(struct who *who, const struct trace *trace)
 {
-    const struct trace_header *header = &trace->header;
-    uint64_t now_ns = trace->sections.moment.time_ns;
-    uint64_t birth_ns = header->live_origin_ns + who->entry.stamp * STAMP_NS;
-    bool is_ticking = saturated_difference(now_ns, header->last_seen_ns) < TICKING_NS;
     who->has_age = who->entry.has_stamp;
     if (!who->has_age)
         return;
-    who->age_max_ns = saturated_difference(now_ns, birth_ns);
-    if (is_ticking)
-        who->age_min_ns = saturated_difference(who->age_max_ns, RESOLUTION_NS);
+    const struct age age = live_age(trace, who->entry.stamp);
+    who->age_min_ns = age.min_ns;
+    who->age_max_ns = age.max_ns;
 }
 
 /* Counters go on to other threads when theirs ends: a block that is older than its counters' thread

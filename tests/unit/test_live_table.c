@@ -78,7 +78,8 @@ static struct live_table own_table(void)
     struct error error;
     struct live_table table = {.memory_fd = process_open_memory((uint32_t)getpid(), &error),
                                .map_address = live_map_address(),
-                               .reach_bytes = UINT64_MAX};
+                               .reach_bytes = UINT64_MAX,
+                               .leaves_max = 100};
     if (table.memory_fd < 0)
         exit(99);
     return table;
@@ -165,6 +166,41 @@ static void test_borders(const struct live_table *table)
     tap_number(wrong, 0, "blocks of all sizes at the border of two leaves");
 }
 
+/* --- all of them --- */
+
+struct visits {
+    uint32_t seen[SLOTS];
+    int64_t wrong;
+};
+
+static void take_visit(void *context, const struct live_entry *entry)
+{
+    struct visits *visits = context;
+    for (size_t i = 0; i < SLOTS; i++) {
+        const struct model *block = &model[i];
+        if (!block->counters || block->address != entry->address)
+            continue;
+        visits->seen[i]++;
+        visits->wrong += block->size_bytes != entry->size_bytes ||
+                         block->counters != entry->counters ||
+                         (entry->has_stamp && entry->stamp != block->stamp);
+        return;
+    }
+    visits->wrong++;
+}
+
+static void test_visit(const struct live_table *table)
+{
+    static struct visits visits;
+    struct error error = {"", 0};
+    int64_t missed = 0;
+    tap_ok(live_table_visit(table, take_visit, &visits, &error), "all blocks");
+    for (size_t i = 0; i < SLOTS; i++)
+        missed += visits.seen[i] != (model[i].counters != 0);
+    tap_number(missed, 0, "each once, and no other");
+    tap_number(visits.wrong, 0, "as they are");
+}
+
 /* --- memory that lies, and none --- */
 
 static void test_nowhere(const struct live_table *table)
@@ -201,6 +237,10 @@ static void test_lies(void)
         map->middles[0][i] = map->middles[1][i] = (uint64_t)middle;
     tap_ok(live_table_find(&table, 0x7fffffffffff, &entry, &error) == LIVE_OUTSIDE,
            "a table without an end comes to one");
+    struct visits none = {0};
+    tap_ok(!live_table_visit(&table, take_visit, &none, &error) &&
+               strstr(error.text, "too much memory") && !none.wrong,
+           "nor is it visited for ever");
     leaf[1] = 9u << 6 | 20 << 1 | 1;
     tap_ok(live_table_find(&table, 0x7f0000000010, &entry, &error) == LIVE_OUTSIDE,
            "a size code that is none");
@@ -258,6 +298,7 @@ int main(void)
     test_random(&table);
     test_huge(&table);
     test_borders(&table);
+    test_visit(&table);
     test_nowhere(&table);
     close(table.memory_fd);
     test_lies();
