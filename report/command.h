@@ -30,6 +30,7 @@ struct command {
 extern const struct command command_run;
 extern const struct command command_report;
 extern const struct command command_diff;
+extern const struct command command_leaks;
 extern const struct command command_snapshot;
 extern const struct command command_check;
 extern const struct command command_who;

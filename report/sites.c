@@ -80,7 +80,7 @@ struct sites_walk sites_walk(const struct sites *sites)
     return (struct sites_walk){.sites = sites, .next = 1};
 }
 
-static uint32_t owner_at(const struct sites *sites, uint32_t place)
+uint32_t sites_counters(const struct sites *sites, uint32_t place)
 {
     return sites->order ? sites->order[place] : place;
 }
@@ -92,14 +92,18 @@ static bool take_site(struct sites_walk *walk, struct site *site)
     const struct trace *trace = sites->trace;
     if (walk->next >= trace->owner_count)
         return false;
-    uint32_t owner = owner_at(sites, walk->next++);
-    *site = (struct site){trace_site(trace, owner), trace_figures(trace, owner)};
+    uint32_t owner = sites_counters(sites, walk->next);
+    *site = (struct site){.node = trace_site(trace, owner),
+                          .first = walk->next++,
+                          .count = 1,
+                          .figures = trace_figures(trace, owner)};
     while (walk->next < trace->owner_count) {
-        owner = owner_at(sites, walk->next);
+        owner = sites_counters(sites, walk->next);
         if (trace_site(trace, owner) != site->node)
             break;
         struct figures figures = trace_figures(trace, owner);
         figures_add(&site->figures, &figures);
+        site->count++;
         walk->next++;
     }
     return true;

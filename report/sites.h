@@ -18,6 +18,8 @@ void sites_finish(struct sites *sites);
 
 struct site {
     uint32_t node;
+    uint32_t first; /* place of its counters in the order, … */
+    uint32_t count; /* … and how many there are */
     struct figures figures;
 };
 
@@ -28,6 +30,9 @@ struct sites_walk {
 };
 struct sites_walk sites_walk(const struct sites *sites);
 bool sites_walk_next(struct sites_walk *walk, struct site *site);
+
+/* The id of the counters at a place in the order. */
+uint32_t sites_counters(const struct sites *sites, uint32_t place);
 
 /* The sum over all sites of a trace, and how many there are (ret_site_count may be NULL). */
 struct figures trace_total(const struct trace *trace, uint32_t *ret_site_count);
