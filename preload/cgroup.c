@@ -9,6 +9,8 @@
 #include "small_file.h"
 #include "text.h"
 
+#include <stdbool.h>
+
 #ifndef CGROUP_SELF /* tests have a tree of their own */
 #define CGROUP_SELF "/proc/self/cgroup"
 #define CGROUP_MOUNT "/sys/fs/cgroup"
@@ -16,7 +18,7 @@
 
 enum {
     PATH_BYTES = 4096,
-    SEARCH_EVERY = 64 /* readings: a process can be moved, and a limit changed */
+    SEARCH_EVERY = 10 /* readings: a process can be moved, and a limit changed */
 };
 
 /* The two versions of the interface; a system may have both, but figures only in one. */
@@ -157,10 +159,10 @@ static void search(void)
     hierarchy = NULL;
 }
 
-struct cgroup_memory cgroup_memory(bool may_search)
+struct cgroup_memory cgroup_memory(void)
 {
     struct cgroup_memory memory = {-1, 0};
-    if (may_search && readings++ % SEARCH_EVERY == 0)
+    if (readings++ % SEARCH_EVERY == 0)
         search();
     if (hierarchy && read_bytes(path, &memory.bytes))
         memory.max_bytes = max_bytes;

@@ -3,7 +3,6 @@
 #ifndef MEMTRACE_CGROUP_H
 #define MEMTRACE_CGROUP_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct cgroup_memory {
@@ -11,9 +10,8 @@ struct cgroup_memory {
     int64_t max_bytes; /* INT64_MAX: no limit, 0: not known */
 };
 
-/* may_search: the group need not be known yet, and may be another one by now. By one thread at a
- * time. */
-struct cgroup_memory cgroup_memory(bool may_search);
+/* By one thread at a time. */
+struct cgroup_memory cgroup_memory(void);
 
 /* In a new process. */
 void cgroup_forget(void);

@@ -390,10 +390,11 @@ enum trace_history {
 /* The process at a moment, or during a span of time once points have been merged: then of each
  * pair the smallest and the largest value are kept. -1: not known (no gap is ever shown as 0).
  *
- * PSS and USS are read more seldom than the rest, if at all, and not known in between. What the
- * process was before it was forked or executed something is not in it. The recorder's own thread is
- * in the CPU time, not in the number of threads. A point that was due but is not there, because the
- * process was stopped, say, is a gap: points far apart are not merged while there are others. */
+ * PSS and USS are read more seldom than the rest, if at all, and not known in between; the control
+ * group's memory once a second, and repeated in between. What the process was before it was forked
+ * or executed something is not in it. The recorder's own thread is in the CPU time, not in the
+ * number of threads. A point that was due but is not there, because the process was stopped, say,
+ * is a gap: points far apart are not merged while there are others. */
 struct trace_range {
     int64_t min;
     int64_t max;

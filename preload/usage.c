@@ -13,16 +13,31 @@
 #include "trace_file.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
 enum {
-    SHARES_SHARE = 50 /* PSS may take this part of the time */
+    SHARES_SHARE = 50,   /* PSS may take this part of the time */
+    ASLEEP_NS = 5 * 1000 /* who has run for less has done nothing */
 };
+
+#define SECOND_NS 1000000000u
 
 static int64_t inherited_maxrss_kb; /* what the process had before this program */
 static uint64_t shares_due_ns;
+
+/* From /proc, as last read. */
+static struct {
+    uint64_t time_ns; /* 0: never */
+    uint64_t cpu_ns;  /* of the program until then */
+    int64_t faults;
+    uint64_t cgroup_time_ns;
+    struct cgroup_memory cgroup;
+    int64_t rss_bytes;
+    int64_t thread_count;
+} known;
 
 static struct rusage resource_usage(void)
 {
@@ -36,11 +51,16 @@ static int64_t nanoseconds(struct timeval time)
     return (int64_t)time.tv_sec * 1000000000 + (int64_t)time.tv_usec * 1000;
 }
 
-uint64_t usage_cpu_ns(void)
+static uint64_t cpu_ns(clockid_t clock)
 {
     struct timespec now = {0};
-    sys(__NR_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    sys(__NR_clock_gettime, clock, &now);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+uint64_t usage_cpu_ns(void)
+{
+    return cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static struct trace_range one(int64_t value)
@@ -56,6 +76,34 @@ static int64_t thread_count(uint32_t own_threads)
         return -1;
     int64_t count = (int64_t)status.st_nlink - 2 - own_threads;
     return count > 0 ? count : -1;
+}
+
+/* A program that has not run since has the memory it had: to look less often costs it nothing. Once
+ * a second at least, though, for the kernel may have taken some away. Its own thread has run, so
+ * only ours may ask. */
+static bool is_asleep(uint64_t now_ns, const struct rusage *usage)
+{
+    uint64_t program_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+    int64_t faults = usage->ru_minflt + usage->ru_majflt;
+    bool has_run = program_ns > known.cpu_ns + ASLEEP_NS || faults != known.faults;
+    bool is_asleep = known.time_ns && !has_run && now_ns - known.time_ns < SECOND_NS;
+    if (!is_asleep) {
+        known.cpu_ns = program_ns;
+        known.faults = faults;
+    }
+    return is_asleep;
+}
+
+/* A group's memory is looked at once a second. */
+static void read_proc(uint64_t now_ns, enum usage_effort effort, uint32_t own_threads)
+{
+    known.rss_bytes = rss_bytes();
+    known.thread_count = thread_count(own_threads);
+    known.time_ns = now_ns;
+    if (effort != USAGE_REGULAR || now_ns - known.cgroup_time_ns < SECOND_NS)
+        return;
+    known.cgroup = cgroup_memory();
+    known.cgroup_time_ns = now_ns;
 }
 
 /* The kernel's account of the largest RSS goes on when a process executes another program, though
@@ -96,6 +144,8 @@ void usage_begin(void)
     bool is_forked = trace.header->flags & TRACE_FORKED;
     inherited_maxrss_kb = is_forked ? 0 : resource_usage().ru_maxrss;
     shares_due_ns = 0;
+    known.time_ns = known.cgroup_time_ns = 0;
+    known.cgroup = (struct cgroup_memory){.bytes = -1};
     cgroup_forget();
 }
 
@@ -103,14 +153,15 @@ void usage_read(struct trace_point *point, uint64_t now_ns, enum usage_effort ef
                 uint32_t own_threads)
 {
     struct rusage usage = resource_usage();
-    struct cgroup_memory cgroup = cgroup_memory(effort == USAGE_REGULAR);
-    point->rss_bytes = one(rss_bytes());
+    if (effort != USAGE_REGULAR || !is_asleep(now_ns, &usage))
+        read_proc(now_ns, effort, own_threads);
+    point->rss_bytes = one(known.rss_bytes);
+    point->thread_count = one(known.thread_count);
+    point->cgroup_bytes = one(known.cgroup.bytes);
+    point->cgroup_max_bytes = known.cgroup.max_bytes;
     read_shares(point, now_ns);
     read_heap(point);
     point->mapped_bytes = one(-1); /* nobody counts them yet */
-    point->thread_count = one(thread_count(own_threads));
-    point->cgroup_bytes = one(cgroup.bytes);
-    point->cgroup_max_bytes = cgroup.max_bytes;
     point->minor_faults = usage.ru_minflt;
     point->major_faults = usage.ru_majflt;
     point->cpu_user_ns = nanoseconds(usage.ru_utime);
