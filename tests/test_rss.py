@@ -268,16 +268,24 @@ def check_off(tap, tracer):
         tap.equal((trace.points, trace.header["series_interval_ns"]), ([], 0), f"{environment}: no series")
 
 
-def kill_once(tracer, moment_s):
-    """With little address space there is little room: neighbours are merged all the time."""
+def has_merged(directory):
+    return any(trace.header["series_points"][1] for trace in map(TraceFile, directory.glob("*.memtrace")))
+
+
+def kill_once(tracer, moment_s, waits):
+    """With little address space there is little room: neighbours are merged again and again. It waits for the
+    first time, or does not."""
     directory = tracer.new_directory()
     environment = clean_environment(tracer.environment(directory, extra={"MEMTRACE_RSS_INTERVAL": "1ms"}))
 
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20))
 
-    with subprocess.Popen([tracer.build.program("busy_threads")], env=environment, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, preexec_fn=limit) as process:
+    account = directory.parent / f"{directory.name}.account"
+    with subprocess.Popen([tracer.build.program("kill_me"), str(account), "4"], env=environment, stderr=subprocess.PIPE,
+                          preexec_fn=limit) as process:
+        if waits:
+            wait_until(lambda: has_merged(directory))
         time.sleep(moment_s)
         process.kill()
     result = Result(process.returncode, b"", b"")
@@ -288,8 +296,8 @@ def kill_once(tracer, moment_s):
 def check_kills(tap, tracer):
     moments = random.Random(20261121)
     merged, wrong = 0, []
-    for _ in range(KILLS):
-        for trace in kill_once(tracer, moments.uniform(0.0, 0.4)):
+    for number in range(KILLS):
+        for trace in kill_once(tracer, moments.uniform(0.0, 0.2), number % 4 == 0):
             merged += any(point["span_ns"] for point in trace.points)
             is_good = is_in_order(trace) and all(
                 point[key]["min"] <= point[key]["max"] for point in trace.points
