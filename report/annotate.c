@@ -35,7 +35,7 @@ static bool names_function(const char *subject, const char *function)
 
 bool annotation_covers(const char *subject, const struct frame *frame)
 {
-    return frame->file && (names_file(subject, frame->file) ||
+    return frame->file && (!subject || names_file(subject, frame->file) ||
                            (frame->function && names_function(subject, frame->function)));
 }
 
@@ -182,8 +182,7 @@ void annotation_finish(struct annotation *annotation)
 
 static const char heading[] = "Line #      Hits   Allocated     At peak        Live  Line Contents";
 enum {
-    CONTENTS_COLUMN = 54, /* where "Line Contents" begins */
-    TAB_COLUMNS = 8
+    CONTENTS_COLUMN = 54 /* where "Line Contents" begins */
 };
 
 /* One function's table. */
@@ -194,23 +193,6 @@ struct section {
     uint32_t first;
     uint32_t last;
 };
-
-static void write_contents(FILE *out, const char *text, size_t columns)
-{
-    char expanded[4096];
-    size_t used = 0;
-    for (; *text && used + TAB_COLUMNS + 1 < sizeof expanded; text++) {
-        if (*text != '\t') {
-            expanded[used++] = *text;
-            continue;
-        }
-        do
-            expanded[used++] = ' ';
-        while (used % TAB_COLUMNS);
-    }
-    expanded[used] = 0;
-    text_write_cut(out, expanded, columns);
-}
 
 static void write_size(FILE *out, int64_t size_bytes, bool is_known)
 {
@@ -240,7 +222,7 @@ static void write_line(FILE *out, const struct annotation *annotation, uint32_t 
         write_figures(out, annotation, figures);
     if (text && *text) {
         fprintf(out, "%*s", figures ? 2 : CONTENTS_COLUMN - 6, "");
-        write_contents(out, text, columns);
+        source_write(out, text, columns);
     }
     fputc('\n', out);
 }
@@ -273,19 +255,9 @@ static void write_lines(FILE *out, const struct section *section, const struct s
 /* From the function's heading to its closing brace, or what is known to belong to it. */
 static void find_bounds(struct section *section, const struct source_file *source)
 {
-    char name[512];
-    const char *function = text_short_function(section->lines[0].function, name, sizeof name);
-    const char *colon = strrchr(function, ':');
-    uint32_t first = section->lines[0].line;
-    uint32_t last = section->lines[section->count - 1].line;
-    uint32_t found_first, found_last;
-    section->first = first;
-    section->last = last;
-    if (source_function_lines(source, colon ? colon + 1 : function, first, &found_first,
-                              &found_last)) {
-        section->first = found_first < first ? found_first : first;
-        section->last = found_last > last ? found_last : last;
-    }
+    section->first = section->lines[0].line;
+    section->last = section->lines[section->count - 1].line;
+    source_span(source, section->lines[0].function, &section->first, &section->last);
 }
 
 static void write_title(FILE *out, const struct section *section, const struct source_file *source,

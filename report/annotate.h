@@ -25,7 +25,7 @@ struct annotation {
     bool knows_peak;
 };
 
-/* Everything charged to the file or the function that subject names. */
+/* Everything charged to the file or the function that subject names; NULL: to any. */
 bool annotation_init(struct annotation *annotation, const struct stacks *stacks,
                      const char *subject, bool is_cumulative, const struct filters *filters,
                      struct error *error);
@@ -35,7 +35,7 @@ void annotation_finish(struct annotation *annotation);
 void annotation_write(FILE *out, const struct annotation *annotation, struct sources *sources,
                       const struct style *style, uint64_t changed_since_ns);
 
-/* Whether subject names the frame's file (whole path or its end) or its function. */
+/* Whether subject names the frame's file (whole path or its end) or its function, or is NULL. */
 bool annotation_covers(const char *subject, const struct frame *frame);
 
 #endif

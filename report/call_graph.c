@@ -17,7 +17,6 @@ struct tracing {
     struct numbering calls; /* caller, callee, line */
     struct numbering lines; /* function, line */
     struct figures *totals; /* per node: of the stacks that go through it */
-    uint32_t *function_of;  /* per frame */
     uint32_t *child;        /* per node: its first one */
     uint32_t *sibling;      /* per node: the next one of its parent's */
     uint32_t *node_calls;   /* per node: the call by which it is entered */
@@ -27,7 +26,7 @@ struct tracing {
 
 static uint32_t function_of(const struct tracing *tracing, uint32_t node)
 {
-    return node ? tracing->function_of[tracing->tree->nodes[node].frame] : NO_FUNCTION;
+    return node ? tracing->graph->function_of[tracing->tree->nodes[node].frame] : NO_FUNCTION;
 }
 
 /* --- what there is --- */
@@ -54,14 +53,15 @@ static uint32_t number_of(struct tracing *tracing, const struct frame *frame)
 static bool number_functions(struct tracing *tracing)
 {
     const struct stacks *stacks = tracing->tree->stacks;
-    tracing->function_of = calloc((size_t)stacks->frame_count + 1, sizeof(uint32_t));
-    for (uint32_t i = 1; tracing->function_of && i < tracing->tree->node_count; i++) {
+    uint32_t *function_of = calloc((size_t)stacks->frame_count + 1, sizeof(uint32_t));
+    tracing->graph->function_of = function_of;
+    for (uint32_t i = 1; function_of && i < tracing->tree->node_count; i++) {
         uint32_t frame = tracing->tree->nodes[i].frame;
-        tracing->function_of[frame] = number_of(tracing, &stacks->frames[frame]);
-        if (tracing->function_of[frame] == NUMBER_NONE)
+        function_of[frame] = number_of(tracing, &stacks->frames[frame]);
+        if (function_of[frame] == NUMBER_NONE)
             return false;
     }
-    return tracing->function_of;
+    return function_of;
 }
 
 static bool number_calls(struct tracing *tracing)
@@ -69,7 +69,7 @@ static bool number_calls(struct tracing *tracing)
     const struct call_tree *tree = tracing->tree;
     for (uint32_t i = 1; i < tree->node_count; i++) {
         uint32_t parent = tree->nodes[i].parent;
-        bool is_by_line = tracing->counting == CALLS_BY_LINE;
+        bool is_by_line = tracing->counting == CALLS_BY_LINE || tracing->counting == CALLS_BY_SITE;
         tracing->node_calls[i] =
             numbering_of(&tracing->calls, function_of(tracing, parent), function_of(tracing, i),
                          is_by_line ? tree->nodes[parent].group : 0);
@@ -152,7 +152,9 @@ static void enter(struct tracing *tracing, uint32_t node)
     call->frame = tracing->tree->nodes[parent].frame;
     if (is_first)
         figures_add(&details->total, &tracing->totals[node]);
-    if (tracing->counting == CALLS_BY_FUNCTION ? is_first_call : is_first)
+    bool is_each_counted =
+        tracing->counting == CALLS_BY_FUNCTION || tracing->counting == CALLS_BY_SITE;
+    if (is_each_counted ? is_first_call : is_first)
         figures_add(&call->figures, &tracing->totals[node]);
 }
 
@@ -236,7 +238,6 @@ static void finish(struct tracing *tracing)
     numbering_finish(&tracing->calls);
     numbering_finish(&tracing->lines);
     free(tracing->totals);
-    free(tracing->function_of);
     free(tracing->child);
     free(tracing->sibling);
     free(tracing->node_calls);
@@ -270,6 +271,7 @@ void call_graph_finish(struct call_graph *graph)
 {
     free(graph->functions);
     free(graph->lines);
+    free(graph->function_of);
     free(graph->calls);
     *graph = (struct call_graph){0};
 }

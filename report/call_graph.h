@@ -37,6 +37,9 @@ enum call_counting {
     /* By the line of the caller too. A stack is counted where it first enters the callee, so that
      * the calls of a function, those from outside of all included, add up to its total. */
     CALLS_BY_LINE,
+    /* By the line of the caller too, and each is counted once per stack: those of a function may
+     * add up to more than its total. */
+    CALLS_BY_SITE,
     /* The same, and every line of a function is one by itself. */
     CALLS_OF_LINES
 };
@@ -46,7 +49,8 @@ struct call_graph {
     struct graph_function *functions;
     struct graph_line *lines; /* by function */
     struct graph_call
-        *calls; /* by caller, the outside first, then by line if they are told apart */
+        *calls;            /* by caller, the outside first, then by line if they are told apart */
+    uint32_t *function_of; /* per frame that is in the tree */
     uint32_t function_count;
     uint32_t line_count;
     uint32_t call_count;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* cmd_report.c -- memtrace report: who allocated how much. */
 #include "annotate.h"
+#include "cmd_report_time.h"
 #include "command.h"
 #include "completeness.h"
 #include "diff_table.h"
 #include "filter.h"
-#include "find.h"
 #include "label.h"
 #include "marks.h"
 #include "moment.h"
+#include "opened.h"
 #include "report_json.h"
 #include "rss_table.h"
 #include "statistics.h"
@@ -18,9 +19,11 @@
 #include "trace.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     LIMIT_DEFAULT = 10
@@ -32,20 +35,26 @@ enum {
     OPTION_FORMAT,
     OPTION_EXCLUDE,
     OPTION_ALL_FRAMES,
+    OPTION_CALLEES,
+    OPTION_CALLERS,
+    OPTION_CPU,
     OPTION_DOMAIN,
     OPTION_LEAKS,
     OPTION_SUPPRESSIONS,
     OPTION_LINES,
     OPTION_MARKS,
     OPTION_RSS,
+    OPTION_RESTRICT,
     OPTION_SYSTEM,
     OPTION_JSON,
     OPTION_COLOR,
-    OPTION_MEASURE
+    OPTION_MEASURE,
+    OPTION_WALL
 };
 
 static const struct option_row rows[] = {
-    {'g', "group-by", "KIND", "line (default), function, file, module, traceback, thread"},
+    {'g', "group-by", "KIND",
+     "line (default; of time function), function, file, module, traceback, thread"},
     {'s', "sort", "MEASURE", "live (default), peak, total, count, temporary"},
     {OPTION_MEASURE, "measure", "MEASURE", "the same"},
     {'n', "limit", "N", "show N of them; 0: all (default: 10, with --json all)"},
@@ -57,7 +66,16 @@ static const struct option_row rows[] = {
      "heap (default), pool: the program's own allocators, mapped"},
     {OPTION_LEAKS, "leaks", NULL, "what is live, with tracebacks and their source"},
     {OPTION_SUPPRESSIONS, "suppressions", "FILE", "of leaks, as LeakSanitizer's: leak:PATTERN"},
-    {OPTION_LINES, "lines", "WHAT", "the source of a FILE or FUNCTION with figures beside it"},
+    {OPTION_LINES, "lines", "[WHAT]",
+     "the source of a FILE or FUNCTION with figures beside it; of time also of all"},
+    {OPTION_CPU, "cpu", NULL, "where CPU time went, in pstats' words; --lines: in kernprof's"},
+    {OPTION_WALL, "wall", NULL, "where wall-clock time went, on and off the CPU"},
+    {OPTION_RESTRICT, "restrict", "R",
+     "of time: so many rows, such a part (0.1), or those that match a regex; again: of these"},
+    {OPTION_CALLERS, "callers", "R", "of time: who called the functions that R restricts to"},
+    {OPTION_CALLEES, "callees", "R", "of time: whom they called"},
+    {'u', "unit", "SECONDS", "of time with --lines: what to show times in (default: 1e-6)"},
+    {'z', "skip-zero", NULL, "of time with --lines: leave out lines without samples"},
     {OPTION_MARKS, "marks", NULL,
      "the snapshots, marks and phases of the run, which @NAME can name"},
     {OPTION_RSS, "rss", NULL, "what the resident memory was made of"},
@@ -72,27 +90,31 @@ static const struct option_row rows[] = {
 struct request {
     struct statistics_query query;
     struct filters filters;
-    const char *operand; /* the trace, NULL: the newest */
+    struct time_request time;
+    char *const *operands; /* the traces, none: the newest */
+    int operand_count;
+    const char *sort_word;
     const char *suppressions_path;
     const char *lines;
     uint64_t limit;
+    char limit_text[32];
     uint32_t domain; /* enum trace_domain */
     enum color_when color;
     bool has_group_by, has_measure, has_limit;
+    bool is_time, is_lines;
     bool is_leaks, is_marks, is_rss, is_system, is_json, is_tracemalloc, is_help;
 };
 
 /* A trace with everything that is said of it. */
 struct report {
     const struct request *request;
-    struct trace trace;
+    struct opened opened;
     struct stacks stacks;
     struct statistics statistics;
     struct annotation annotation;
     struct sources sources;
     struct filters filters; /* the request's, and the suppressions */
     struct suppressions suppressions;
-    char *path;
 };
 
 /* --- the command line --- */
@@ -104,6 +126,33 @@ static bool take_filter(struct request *request, const char *pattern, bool is_ex
         return true;
     command_misuse("%s", error.text);
     return false;
+}
+
+static bool take_restriction(struct request *request, const char *text)
+{
+    struct error error;
+    if (profile_restrictions_add(&request->time.restrictions, text, &error))
+        return true;
+    command_misuse("%s: %s", text, error.text);
+    return false;
+}
+
+/* A measure of memory, or keys of pstats: which, is known when all has been read. */
+static bool take_sort(struct request *request, const char *word)
+{
+    request->sort_word = word;
+    request->has_measure = label_to_measure(word, &request->query.measure);
+    if (request->has_measure || profile_order_add(&request->time.order, word))
+        return true;
+    command_misuse("bad value: %s (see memtrace help report)", word);
+    return false;
+}
+
+static bool take_unit(struct time_request *time, const char *text)
+{
+    char *end;
+    time->unit_s = strtod(text, &end);
+    return end != text && !*end && time->unit_s >= 1e-12 && time->unit_s <= 1e6;
 }
 
 static bool take_format(struct request *request, const char *word)
@@ -130,6 +179,12 @@ static bool take_flag(struct request *request, int id)
         return request->is_system = true;
     case OPTION_JSON:
         return request->is_json = true;
+    case 'z':
+        return request->time.skips_zero = true;
+    case OPTION_CPU:
+    case OPTION_WALL:
+        request->time.kind = id == OPTION_CPU ? TIMES_CPU : TIMES_WALL;
+        return request->is_time = true;
     default:
         return request->is_help = true;
     }
@@ -143,6 +198,7 @@ static bool take_option(struct request *request, int id, const char *value)
         is_ok = request->has_group_by = label_to_group_by(value, &request->query.group_by);
         break;
     case 's':
+        return take_sort(request, value);
     case OPTION_MEASURE:
         is_ok = request->has_measure = label_to_measure(value, &request->query.measure);
         break;
@@ -163,9 +219,20 @@ static bool take_option(struct request *request, int id, const char *value)
         is_ok = *value != 0;
         break;
     case OPTION_LINES:
+        request->is_lines = true;
         request->lines = value;
-        is_ok = *value != 0;
+        is_ok = !value || *value;
         break;
+    case 'u':
+        is_ok = take_unit(&request->time, value);
+        break;
+    case OPTION_CALLERS:
+    case OPTION_CALLEES:
+        request->time.is_callers = request->time.is_callers || id == OPTION_CALLERS;
+        request->time.is_callees = request->time.is_callees || id == OPTION_CALLEES;
+        return take_restriction(request, value);
+    case OPTION_RESTRICT:
+        return take_restriction(request, value);
     case OPTION_COLOR:
         is_ok = terminal_parse_color(value, &request->color);
         break;
@@ -191,8 +258,74 @@ static bool check_tracemalloc(const struct request *request)
     return true;
 }
 
+/* What is of memory alone. */
+static bool check_time(const struct request *request)
+{
+    const struct time_request *time = &request->time;
+    if (request->sort_word && !time->order.count)
+        return command_misuse(
+                   "of time there are other keys to sort by (see memtrace help report)") ==
+               STATUS_OK;
+    if (request->has_measure || request->is_leaks || request->is_marks || request->is_rss ||
+        request->suppressions_path || request->is_tracemalloc || request->domain != DOMAIN_HEAP ||
+        request->query.is_cumulative)
+        return command_misuse("--cpu and --wall are of time: no measure, domain, leaks, marks, "
+                              "--cumulative or tracemalloc") == STATUS_OK;
+    if (time->group_by == GROUP_BY_TRACEBACK)
+        return command_misuse("call stacks of time: memtrace export --cpu --format=folded") ==
+               STATUS_OK;
+    if ((time->is_callers || time->is_callees) &&
+        (time->group_by != GROUP_BY_FUNCTION || request->is_lines || request->is_json))
+        return command_misuse("callers and callees are of functions, and text") == STATUS_OK;
+    if (time->group_by == GROUP_BY_THREAD && request->filters.count)
+        return command_misuse("patterns do not go with --group-by=thread") == STATUS_OK;
+    return true;
+}
+
+static bool complete_time_request(struct request *request)
+{
+    struct time_request *time = &request->time;
+    time->group_by = request->has_group_by ? request->query.group_by : GROUP_BY_FUNCTION;
+    if (!check_time(request))
+        return false;
+    if (!time->order.count)
+        time->order = (struct profile_order){{PROFILE_BY_TIME}, 1};
+    request->limit = request->has_limit || request->is_json ? request->limit : LIMIT_DEFAULT;
+    if (request->limit && (!request->is_lines || request->is_json)) {
+        snprintf(request->limit_text, sizeof request->limit_text, "%" PRIu64, request->limit);
+        if (!take_restriction(request, request->limit_text))
+            return false;
+    }
+    time->unit_s = time->unit_s > 0 ? time->unit_s : 1e-6;
+    time->limit = request->limit;
+    time->filters = &request->filters;
+    time->operands = request->operands;
+    time->operand_count = request->operand_count;
+    time->lines = request->lines;
+    time->is_lines = request->is_lines;
+    time->color = request->color;
+    time->is_system = request->is_system;
+    time->is_json = request->is_json;
+    return true;
+}
+
+static bool check_not_time(const struct request *request)
+{
+    const struct time_request *time = &request->time;
+    if (time->order.count || time->restrictions.count || time->skips_zero || time->unit_s > 0)
+        return command_misuse("keys and restrictions of pstats are of time: --cpu or --wall") ==
+               STATUS_OK;
+    if (request->is_lines && !request->lines)
+        return command_misuse("the lines of which file or function?") == STATUS_OK;
+    return true;
+}
+
 static bool check_request(struct request *request)
 {
+    if (request->is_time)
+        return complete_time_request(request);
+    if (!check_not_time(request))
+        return false;
     request->filters.is_tracemalloc = request->is_tracemalloc;
     if (request->is_tracemalloc && !check_tracemalloc(request))
         return false;
@@ -219,20 +352,30 @@ static bool check_request(struct request *request)
     return true;
 }
 
+/* After --lines: a trace or a PID, or what lines are of? */
+static bool is_operand(const char *word)
+{
+    char magic[sizeof TRACE_MAGIC - 1];
+    int fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool is_trace = fd >= 0 && read(fd, magic, sizeof magic) == sizeof magic &&
+                    memcmp(magic, TRACE_MAGIC, sizeof magic) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_trace || !word[strspn(word, "0123456789")] || strchr(word, '@');
+}
+
 static bool parse(struct request *request, int argc, char **argv)
 {
-    struct options options = {
-        .rows = rows, .count = sizeof rows / sizeof *rows, .complaints = stderr};
+    struct options options = {.rows = rows,
+                              .count = sizeof rows / sizeof *rows,
+                              .complaints = stderr,
+                              .is_operand = is_operand};
     int id;
     while ((id = options_next(&options, argc, argv)) != OPTIONS_END)
         if (id == OPTIONS_BAD || !take_option(request, id, options.value))
             return false;
-    if (argc - options.next > 1) {
-        command_misuse("one trace at a time: %s", argv[options.next + 1]);
-        return false;
-    }
-    if (options.next < argc)
-        request->operand = argv[options.next];
+    request->operands = argv + options.next;
+    request->operand_count = argc - options.next;
     return request->is_help || check_request(request);
 }
 
@@ -252,11 +395,15 @@ static const char *live_word(const struct trace *trace)
 static void print_title(const struct report *report, const struct style *style)
 {
     char end[128];
-    const struct trace *trace = &report->trace;
+    const struct trace *trace = report->opened.trace;
     completeness_describe_end(trace, end, sizeof end);
     fputs(style->strong, stdout);
-    text_write(stdout, *trace->program ? trace->program : report->path);
-    printf("%s (pid %" PRIu32 ") %s\n", style->plain, trace->header.pid, end);
+    text_write(stdout, *trace->program ? trace->program : report->opened.paths[0]);
+    if (report->opened.count > 1)
+        printf("%s, %zu traces of %s together\n", style->plain, report->opened.count,
+               text_duration(trace_duration_ns(trace)).text);
+    else
+        printf("%s (pid %" PRIu32 ") %s\n", style->plain, trace->header.pid, end);
 #if defined(__x86_64__)
     const uint32_t machine = EM_X86_64;
 #else
@@ -340,17 +487,17 @@ static void print_text(struct report *report)
 {
     struct style style = terminal_style(stdout, report->request->color);
     print_title(report, &style);
-    summary_write_totals(stdout, &report->trace, live_word(&report->trace));
-    summary_write_domains(stdout, &report->trace);
-    print_marks_line(&report->trace);
-    summary_write_reasons(stdout, &report->trace, "  ", &style);
+    summary_write_totals(stdout, report->opened.trace, live_word(report->opened.trace));
+    summary_write_domains(stdout, report->opened.trace);
+    print_marks_line(report->opened.trace);
+    summary_write_reasons(stdout, report->opened.trace, "  ", &style);
     if (!report->request->lines) {
         print_statistics(report, &style);
         return;
     }
     putchar('\n');
     annotation_write(stdout, &report->annotation, &report->sources, &style,
-                     report->trace.header.start_realtime_ns);
+                     report->opened.trace->header.start_realtime_ns);
 }
 
 static void print_marks(const struct report *report, const struct history *history)
@@ -359,7 +506,7 @@ static void print_marks(const struct report *report, const struct history *histo
         struct json json = json_begin(stdout);
         json_open_object(&json);
         json_name(&json, "marks");
-        marks_write_json(&json, &report->trace);
+        marks_write_json(&json, report->opened.trace);
         json_name(&json, "history");
         history_write_json(&json, history);
         json_close_object(&json);
@@ -376,10 +523,10 @@ static void print_marks(const struct report *report, const struct history *histo
 static enum measure default_measure(const struct report *report)
 {
     uint32_t site_count;
-    struct figures total = trace_total(&report->trace, &site_count);
+    struct figures total = trace_total(report->opened.trace, &site_count);
     bool is_by_thread = report->request->query.group_by == GROUP_BY_THREAD;
     if (total.live_count || total.live_bytes || report->request->is_leaks ||
-        !trace_knows_all(&report->trace))
+        !trace_knows_all(report->opened.trace))
         return MEASURE_LIVE;
     return is_by_thread ? MEASURE_TOTAL : MEASURE_PEAK;
 }
@@ -426,7 +573,7 @@ static bool compute(struct report *report, struct error *error)
     query.limit = request->lines ? 0 : limit_of(request);
     if (!request->has_measure)
         query.measure = default_measure(report);
-    if (!stacks_init(&report->stacks, &report->trace, request->is_system, error) ||
+    if (!stacks_init(&report->stacks, report->opened.trace, request->is_system, error) ||
         !statistics_init(&report->statistics, &report->stacks, &query, error) ||
         !count_suppressed(report, error))
         return false;
@@ -438,24 +585,18 @@ static bool compute(struct report *report, struct error *error)
 
 static bool load(struct report *report, struct error *error)
 {
-    struct moment moment;
-    char *trace = NULL;
-    if (!moment_divide(&moment, report->request->operand, &trace, error))
+    const struct request *request = report->request;
+    if (!opened_init(&report->opened, request->operands, request->operand_count, error))
         return false;
-    report->path = find_trace(trace, error);
-    bool is_ok = report->path && trace_open(&report->trace, report->path, error);
-    report->trace.domain = report->request->domain;
-    is_ok = is_ok && moment_rewind(&moment, &report->trace, error);
-    moment_finish(&moment);
-    free(trace);
-    return is_ok;
+    report->opened.trace->domain = request->domain;
+    return true;
 }
 
 /* Of an earlier moment less is known than of the end. */
 static bool is_known(const struct report *report)
 {
     const struct statistics_query *query = &report->request->query;
-    const struct trace *trace = &report->trace;
+    const struct trace *trace = report->opened.trace;
     enum measure measure = report->request->has_measure ? query->measure : MEASURE_LIVE;
     if (trace_knows_all(trace))
         return true;
@@ -476,8 +617,7 @@ static void finish(struct report *report)
     statistics_finish(&report->statistics);
     sources_finish(&report->sources);
     stacks_finish(&report->stacks);
-    trace_close(&report->trace);
-    free(report->path);
+    opened_finish(&report->opened);
 }
 
 static int print(struct report *report)
@@ -489,7 +629,7 @@ static int print(struct report *report)
         struct error error;
         error_set(&error, "nothing was allocated in %.100s%s", request->lines,
                   request->query.is_cumulative ? "" : " itself (try --cumulative)");
-        return command_complain(report->path, &error);
+        return command_complain(opened_subject(&report->opened, "report"), &error);
     } else {
         print_text(report);
     }
@@ -498,15 +638,14 @@ static int print(struct report *report)
 
 static int complain(const struct report *report, const struct error *error)
 {
-    const char *subject = report->path ? report->path : report->request->operand;
-    return command_complain(subject ? subject : "report", error);
+    return command_complain(opened_subject(&report->opened, "report"), error);
 }
 
 static int report_marks(const struct report *report)
 {
     struct history history;
     struct error error;
-    if (!history_init(&history, &report->trace, &error))
+    if (!history_init(&history, report->opened.trace, &error))
         return complain(report, &error);
     print_marks(report, &history);
     history_finish(&history);
@@ -528,8 +667,8 @@ static bool print_tracemalloc(struct report *report, struct error *error)
                                 .with_traceback = request->is_leaks};
     struct comparison comparison;
     struct sites sites = {0};
-    bool is_ok = stacks_init(&report->stacks, &report->trace, request->is_system, error) &&
-                 (sites_init(&sites, &report->trace) || error_out_of_memory(error)) &&
+    bool is_ok = stacks_init(&report->stacks, report->opened.trace, request->is_system, error) &&
+                 (sites_init(&sites, report->opened.trace) || error_out_of_memory(error)) &&
                  comparison_init(&comparison, &(struct compare_side){&report->stacks, NULL},
                                  &(struct compare_side){&report->stacks, &sites}, &query, error);
     if (is_ok) {
@@ -562,15 +701,16 @@ static void print_rss(const struct report *report, const struct series *series)
     }
     struct style style = terminal_style(stdout, report->request->color);
     print_title(report, &style);
-    rss_table_write(stdout, series, report->trace.is_running ? "now" : "at the last reading",
-                    &style);
+    rss_table_write(stdout, series,
+                    report->opened.trace->is_running ? "now" : "at the last reading", &style);
 }
 
 static int report_rss(const struct report *report)
 {
     struct series series;
     struct error error;
-    if (!series_init(&series, &report->trace, report->trace.header.start_time_ns, &error))
+    if (!series_init(&series, report->opened.trace, report->opened.trace->header.start_time_ns,
+                     &error))
         return complain(report, &error);
     int status = STATUS_OK;
     if (rss_peak(&series)) {
@@ -614,17 +754,20 @@ static int run(int argc, char **argv)
     if (parse(&request, argc, argv)) {
         if (request.is_help)
             command_print_help(stdout, &command_report);
-        status = request.is_help ? command_flush(STATUS_OK) : report_trace(&request);
+        status = request.is_help   ? command_flush(STATUS_OK)
+                 : request.is_time ? report_time(&request.time)
+                                   : report_trace(&request);
     }
+    profile_restrictions_finish(&request.time.restrictions);
     filters_finish(&request.filters);
     return status;
 }
 
 const struct command command_report = {
     .name = "report",
-    .operands = "[OPTIONS] [TRACE|PID][@MOMENT]",
-    .summary =
-        "Who allocated how much, at the end or at a MOMENT. Without a TRACE: the newest one.",
+    .operands = "[OPTIONS] [TRACE|PID][@MOMENT]…",
+    .summary = "Who allocated how much, or where time went, at the end or at a MOMENT. Several\n"
+               "traces are added up; without one: the newest.",
     .options = rows,
     .option_count = sizeof rows / sizeof *rows,
     .print_more = command_print_moments,

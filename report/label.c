@@ -139,7 +139,7 @@ static char *label_stack(const struct stacks *stacks, uint32_t node, enum label_
     return text;
 }
 
-static char *label_thread(const struct trace *trace, uint32_t thread)
+char *label_thread(const struct trace *trace, uint32_t thread)
 {
     const struct trace_thread *details = &trace->threads[thread];
     char *text = NULL;
@@ -151,6 +151,11 @@ static char *label_thread(const struct trace *trace, uint32_t thread)
     return text;
 }
 
+char *label_frame_group(const struct frame *frame, enum group_by group_by, enum label_style style)
+{
+    return group_by == GROUP_BY_FILE ? label_file(frame, style) : label_module(frame, style);
+}
+
 char *label_site(const struct stacks *stacks, enum group_by group_by, uint32_t frame, uint32_t node,
                  enum label_style style)
 {
@@ -159,9 +164,8 @@ char *label_site(const struct stacks *stacks, enum group_by group_by, uint32_t f
     case GROUP_BY_FUNCTION:
         return label_function(details);
     case GROUP_BY_FILE:
-        return label_file(details, style);
     case GROUP_BY_MODULE:
-        return label_module(details, style);
+        return label_frame_group(details, group_by, style);
     case GROUP_BY_TRACEBACK:
         return style == LABEL_FULL ? label_stack(stacks, node, style) : label_line(details, style);
     default:

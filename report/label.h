@@ -27,6 +27,10 @@ char *label_callers(const struct stacks *stacks, uint32_t node, uint32_t via, bo
 /* What a group of call sites is called, of which frame and node stand for all. */
 char *label_site(const struct stacks *stacks, enum group_by group_by, uint32_t frame, uint32_t node,
                  enum label_style style);
+/* The same where the group is a file or a module. */
+char *label_frame_group(const struct frame *frame, enum group_by group_by, enum label_style style);
+/* "worker (1234)" */
+char *label_thread(const struct trace *trace, uint32_t thread);
 /* The same of a statistic, which may be a thread's. */
 char *label_group(const struct statistics *statistics, const struct statistic *item,
                   enum label_style style);

@@ -17,6 +17,13 @@ struct description {
     struct option longs[ROWS_MAX + 1];
 };
 
+static int kind_of(const struct option_row *row)
+{
+    if (!row->argument)
+        return no_argument;
+    return *row->argument == '[' ? optional_argument : required_argument;
+}
+
 static void describe(const struct options *options, struct description *description)
 {
     char *letter = description->letters;
@@ -26,8 +33,7 @@ static void describe(const struct options *options, struct description *descript
     size_t count = options->count < ROWS_MAX ? options->count : ROWS_MAX;
     for (size_t i = 0; i < count; i++) {
         const struct option_row *row = &options->rows[i];
-        description->longs[i] = (struct option){
-            row->name, row->argument ? required_argument : no_argument, NULL, row->id};
+        description->longs[i] = (struct option){row->name, kind_of(row), NULL, row->id};
         if (row->id >= OPTION_LONG)
             continue;
         *letter++ = (char)row->id;
@@ -49,12 +55,25 @@ static int complain(const struct options *options, const char *what, char **argv
     return OPTIONS_BAD;
 }
 
+/* getopt takes a value that need not be there only after "=". */
+static void take_value(struct options *options, int id, int argc, char **argv)
+{
+    for (size_t i = 0; !optarg && i < options->count; i++) {
+        const struct option_row *row = &options->rows[i];
+        if (row->id != id || kind_of(row) != optional_argument || optind >= argc ||
+            *argv[optind] == '-' || (options->is_operand && options->is_operand(argv[optind])))
+            continue;
+        optarg = argv[optind++];
+    }
+}
+
 int options_next(struct options *options, int argc, char **argv)
 {
     struct description description;
     describe(options, &description);
     opterr = 0;
     int id = getopt_long(argc, argv, description.letters, description.longs, NULL);
+    take_value(options, id, argc, argv);
     options->value = optarg;
     options->next = optind;
     if (id == ':')
@@ -70,8 +89,13 @@ void options_print(FILE *out, const struct option_row *rows, size_t count)
         char left[64];
         const struct option_row *row = &rows[i];
         char letter[] = {'-', (char)row->id, ',', 0};
+        bool is_optional = row->argument && *row->argument == '[';
         snprintf(left, sizeof left, "%s --%s%s%s", row->id < OPTION_LONG ? letter : "   ",
-                 row->name, row->argument ? "=" : "", row->argument ? row->argument : "");
+                 row->name,
+                 is_optional     ? " "
+                 : row->argument ? "="
+                                 : "",
+                 row->argument ? row->argument : "");
         fprintf(out, "  %-28s %s\n", left, row->help);
     }
 }

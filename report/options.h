@@ -15,7 +15,8 @@ enum {
 struct option_row {
     int id;               /* its letter, or OPTION_LONG and more */
     const char *name;     /* the long name */
-    const char *argument; /* what its value is called; NULL: it takes none */
+    const char *argument; /* what its value is called, in brackets if there need not be one; NULL:
+                             it takes none */
     const char *help;
 };
 
@@ -29,8 +30,10 @@ struct options {
     size_t count;
     FILE *complaints;
     bool stops_at_operand; /* what follows the first operand is not ours: run's program */
-    const char *value;     /* of the option just returned */
-    int next;              /* index of the first operand, after OPTIONS_END */
+    /* Tells an operand from a value that need not be there; NULL: what follows is the value. */
+    bool (*is_operand)(const char *word);
+    const char *value; /* of the option just returned */
+    int next;          /* index of the first operand, after OPTIONS_END */
 };
 
 /* Takes the next option off the command line; the first operand ends them, so that a program's own

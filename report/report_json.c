@@ -152,7 +152,7 @@ void report_json_write_traceback(struct json *json, const struct stacks *stacks,
     free(frames);
 }
 
-static void write_thread(struct json *json, const struct trace_thread *thread)
+void report_json_write_thread(struct json *json, const struct trace_thread *thread)
 {
     char name[sizeof thread->name + 1] = "";
     memcpy(name, thread->name, sizeof thread->name);
@@ -192,7 +192,7 @@ static void write_statistic(struct json *json, const struct statistics *statisti
     json_member_string(json, "key", key ? key : "");
     free(key);
     if (statistics->group_by == GROUP_BY_THREAD)
-        write_thread(json, &trace->threads[item->thread]);
+        report_json_write_thread(json, &trace->threads[item->thread]);
     else
         report_json_write_group(json, statistics->stacks, statistics->group_by, item->frame,
                                 item->node);
@@ -282,22 +282,27 @@ static void write_gaps(struct json *json, const struct trace *trace)
         json_member_unsigned(json, "paused_ns", paused_ns);
 }
 
+void report_json_write_head(struct json *json, const struct trace *trace)
+{
+    json_member_unsigned(json, "schema", 1);
+    json_member_string(json, "program", trace->program);
+    json_member_string(json, "executable", trace->executable);
+    json_member_unsigned(json, "pid", trace->header.pid);
+    json_member_unsigned(json, "parent_pid", trace->header.parent_pid);
+    write_completeness(json, trace);
+    json_member_unsigned(json, "duration_ns", trace_duration_ns(trace));
+    write_reading(json, trace);
+    json_member_unsigned(json, "start_time_ns", trace->header.start_realtime_ns);
+    write_moment(json, trace);
+    write_gaps(json, trace);
+}
+
 void report_json_write(FILE *out, const struct statistics *statistics, uint64_t limit)
 {
     const struct trace *trace = statistics->stacks->trace;
     struct json json = json_begin(out);
     json_open_object(&json);
-    json_member_unsigned(&json, "schema", 1);
-    json_member_string(&json, "program", trace->program);
-    json_member_string(&json, "executable", trace->executable);
-    json_member_unsigned(&json, "pid", trace->header.pid);
-    json_member_unsigned(&json, "parent_pid", trace->header.parent_pid);
-    write_completeness(&json, trace);
-    json_member_unsigned(&json, "duration_ns", trace_duration_ns(trace));
-    write_reading(&json, trace);
-    json_member_unsigned(&json, "start_time_ns", trace->header.start_realtime_ns);
-    write_moment(&json, trace);
-    write_gaps(&json, trace);
+    report_json_write_head(&json, trace);
     if (trace->header.sample_bytes)
         json_member_unsigned(&json, "sample_bytes", trace->header.sample_bytes);
     json_member_string(&json, "domain", label_domain(trace->domain));

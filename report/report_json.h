@@ -23,4 +23,9 @@ void report_json_write_suppressions(struct json *json, const struct suppressions
 /* The member "traceback" of a call site. */
 void report_json_write_traceback(struct json *json, const struct stacks *stacks, uint32_t node);
 
+/* Of which run and moment, and how complete: the first members of the object. */
+void report_json_write_head(struct json *json, const struct trace *trace);
+/* The tid and name of a thread, as members of the object at hand. */
+void report_json_write_thread(struct json *json, const struct trace_thread *thread);
+
 #endif

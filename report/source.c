@@ -2,6 +2,8 @@
 /* source.c -- Lines of source files, each file read once. */
 #include "source.h"
 
+#include "text.h"
+
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -243,4 +245,41 @@ bool source_function_lines(const struct source_file *file, const char *name, uin
     *ret_first = scan.first;
     *ret_last = scan.last;
     return scan.last != 0;
+}
+
+void source_span(const struct source_file *file, const char *function, uint32_t *first,
+                 uint32_t *last)
+{
+    char name[512];
+    const char *shortened = text_short_function(function, name, sizeof name);
+    const char *colon = strrchr(shortened, ':');
+    uint32_t found_first, found_last;
+    if (!source_function_lines(file, colon ? colon + 1 : shortened, *first, &found_first,
+                               &found_last))
+        return;
+    *first = found_first < *first ? found_first : *first;
+    *last = found_last > *last ? found_last : *last;
+}
+
+/* --- writing --- */
+
+enum {
+    TAB_COLUMNS = 8
+};
+
+void source_write(FILE *out, const char *line, size_t columns)
+{
+    char expanded[4096];
+    size_t used = 0;
+    for (; *line && used + TAB_COLUMNS + 1 < sizeof expanded; line++) {
+        if (*line != '\t') {
+            expanded[used++] = *line;
+            continue;
+        }
+        do
+            expanded[used++] = ' ';
+        while (used % TAB_COLUMNS);
+    }
+    expanded[used] = 0;
+    text_write_cut(out, expanded, columns);
 }

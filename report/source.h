@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct source_file {
     const char *path;
@@ -34,5 +35,13 @@ const char *sources_line(struct sources *sources, const char *path, uint32_t lin
  * included. A guess from braces, for languages that have them; false if there is no telling. */
 bool source_function_lines(const struct source_file *file, const char *name, uint32_t line,
                            uint32_t *ret_first, uint32_t *ret_last);
+
+/* Widens the span from first to last, lines of a function of that name, to all of it, from its
+ * heading to its closing brace, if there is telling. */
+void source_span(const struct source_file *file, const char *function, uint32_t *first,
+                 uint32_t *last);
+
+/* A line with its tabs expanded, escaped, cut to so many columns. */
+void source_write(FILE *out, const char *line, size_t columns);
 
 #endif

@@ -164,6 +164,7 @@ static bool append_address(struct stacks *stacks, uint32_t module, uint64_t offs
         frame.function = found[i].function;
         frame.file = found[i].line ? found[i].file : NULL;
         frame.line = frame.file ? found[i].line : 0;
+        frame.function_line = frame.file ? found[i].function_line : 0;
         frame.is_inlined = found[i].inlined;
         if (!append_frame(stacks, &frame))
             return false;
@@ -271,7 +272,7 @@ static bool is_below_allocator(const struct stacks *stacks, uint32_t node)
 static uint32_t chargeable_frame(const struct stacks *stacks, uint32_t node)
 {
     const struct place *place = stack_place(stacks, node);
-    if (stacks->is_system)
+    if (stacks->is_system || trace_is_timed(stacks->trace))
         return place->first;
     if (place->own == NO_FRAME || !stacks->frames[place->first].is_nameless)
         return place->own;
@@ -359,11 +360,10 @@ size_t stack_visible(const struct stacks *stacks, uint32_t node, uint32_t *frame
     size_t count = 0;
     size_t visible = 0;
     while (count < room && (frame = stack_walk_next(&walk)) != NO_FRAME) {
-        const struct frame *details = &stacks->frames[frame];
-        if (details->is_start && visible && !stacks->is_system)
+        if (visible && stack_ends_before(stacks, frame, false))
             break;
         frames[count++] = frame;
-        if (stacks->is_system || details->is_special || !details->is_runtime || count == 1)
+        if (count == 1 || !stack_ends_before(stacks, frame, true))
             visible = count;
     }
     return visible;

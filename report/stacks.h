@@ -3,7 +3,8 @@
  *
  * Every distinct address is symbolized once and becomes one frame per inlined call plus the
  * enclosing function's; these lie together in one pool, innermost first. A view by line charges a
- * stack to the innermost frame of the person's own code: charge tells which one that is. */
+ * stack to the innermost frame of the person's own code: charge tells which one that is. Time is
+ * charged to the innermost frame, whosever it is: the runtime does work of its own. */
 #ifndef MEMTRACE_STACKS_H
 #define MEMTRACE_STACKS_H
 
@@ -101,12 +102,13 @@ static inline uint32_t stack_walk_next(struct stack_walk *walk)
 }
 
 /* Whether a frame is not shown, and what lies outside of it neither: where a program or a thread
- * starts, and runtime frames outside of everything else. */
+ * starts, and runtime frames outside of everything else; of time, of these only the nameless. */
 static inline bool stack_ends_before(const struct stacks *stacks, uint32_t frame, bool is_outermost)
 {
     const struct frame *details = &stacks->frames[frame];
+    bool is_passed = trace_is_timed(stacks->trace) ? details->is_nameless : !details->is_special;
     return !stacks->is_system &&
-           (details->is_start || (is_outermost && details->is_runtime && !details->is_special));
+           (details->is_start || (is_outermost && details->is_runtime && is_passed));
 }
 
 /* What people see of a stack: from the charged frame outwards, without the runtime frames that

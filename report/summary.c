@@ -48,7 +48,10 @@ void summary_write_totals(FILE *out, const struct trace *trace, const char *live
 {
     bool is_heap = trace->domain == DOMAIN_HEAP;
     struct figures total = trace_total(trace, NULL);
-    if (trace_knows_all(trace))
+    if (trace->merged_count > 1)
+        fprintf(out, "  %-9s%-10s summed up, each at its own peak\n", "peaks",
+                text_size((double)total.peak_bytes).text);
+    else if (trace_knows_all(trace))
         fprintf(out, "  %-9s%-10s at %s%s\n", is_heap ? "peak" : "at peak",
                 text_size((double)total.peak_bytes).text,
                 text_duration(trace_peak_time_ns(trace)).text, is_heap ? "" : ", of the heap");

@@ -28,11 +28,12 @@ struct symbol_module {
  * Strings are owned by the symbolizer, are NULL when unknown, and equal strings are equal pointers.
  */
 struct symbol_frame {
-    const char *function; /* demangled (C++, Rust) */
-    const char *file;     /* as in the debug information, made absolute with the compilation dir,
-                             without "." and ".." */
-    uint32_t line;        /* 0: unknown */
-    bool inlined;         /* this frame was inlined into the next one */
+    const char *function;   /* demangled (C++, Rust) */
+    const char *file;       /* as in the debug information, made absolute with the compilation dir,
+                               without "." and ".." */
+    uint32_t line;          /* 0: unknown */
+    bool inlined;           /* this frame was inlined into the next one */
+    uint32_t function_line; /* where the function is declared, 0: unknown */
 };
 
 enum symbol_source {

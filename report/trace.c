@@ -161,6 +161,7 @@ static void name_sections(struct trace *trace)
     trace->modules = sections->bytes[SECTION_MODULES];
     trace->threads = sections->bytes[SECTION_THREADS];
     trace->marks = sections->bytes[SECTION_MARKS];
+    trace->samplers = sections->bytes[SECTION_SAMPLERS];
     trace->history = sections->bytes[SECTION_HISTORY];
     trace->history_bytes = sections->size_bytes[SECTION_HISTORY];
     trace->node_count = sections->nodes.count;
@@ -172,6 +173,7 @@ static void name_sections(struct trace *trace)
     trace->thread_count = sections_count(sections, SECTION_THREADS);
     trace->mark_count = sections_count(sections, SECTION_MARKS);
     trace->point_count = sections_count(sections, SECTION_SERIES);
+    trace->sampler_count = sections_count(sections, SECTION_SAMPLERS);
     if (trace->owner_count > sections_count(sections, SECTION_COUNTERS))
         trace->owner_count = sections_count(sections, SECTION_COUNTERS);
     trace->is_snapshot = sections->is_snapshot;

@@ -51,6 +51,7 @@ struct trace {
     uint32_t domain; /* enum trace_domain of the call sites that are shown: the heap unless somebody
                         chose another */
     uint64_t file_bytes;
+    uint32_t merged_count;    /* so many traces were added up, 0: it is one; see merge.h */
     const char *program;      /* argv[0] */
     const char *executable;   /* its path, "" if unknown */
     const struct node *nodes; /* [0] is the root of all stacks */
@@ -64,6 +65,7 @@ struct trace {
     char *program_root; /* what is "/" to it, NULL: the same as to us */
     struct trace_thread *threads;
     struct trace_mark *marks;
+    struct trace_sampler *samplers;
     char **mark_names; /* parallel to marks */
     uint8_t *history;  /* the active half as it was written: history.h reads it */
     size_t history_bytes;
@@ -76,6 +78,7 @@ struct trace {
     uint32_t thread_count;
     uint32_t mark_count;
     uint32_t point_count;
+    uint32_t sampler_count;
     bool is_snapshot;     /* what was known at a moment, in a file of its own */
     bool is_running;      /* its process has the file mapped */
     bool was_running;     /* when it was read, or the snapshot was taken */
@@ -96,6 +99,11 @@ void trace_close(struct trace *trace);
 
 const char *trace_special_name(uint64_t special);
 
+/* Whether the domain that is shown counts time, not memory. */
+static inline bool trace_is_timed(const struct trace *trace)
+{
+    return trace->domain >= MEMORY_DOMAIN_COUNT;
+}
 /* The call site that owner (1..owner_count-1) has the counters of; 0: it is of another domain than
  * the one that is shown. Figures of different domains are never added up. */
 uint32_t trace_site(const struct trace *trace, uint32_t owner);

@@ -69,6 +69,20 @@ class MadeTrace:
         """A return address: the call is at offset."""
         return self.append("NODES", "trace_node", {"offset": offset + 1, "parent": parent, "module_bits": module})
 
+    def exact_node(self, parent, module, offset):
+        """The instruction at offset itself, as samples have it."""
+        return self.append("NODES", "trace_node", {"offset": offset, "parent": parent,
+                                                   "module_bits": module | self.number["NODE_EXACT"]})
+
+    def samples(self, node, count, period_ns=1_000_000, domain="DOMAIN_CPU", kernel=0, **values):
+        """So many samples of that stack, some of them in the kernel."""
+        return self.counters(node, count, count * period_ns, kernel, kernel * period_ns, domain=domain, **values)
+
+    def sampler(self, engine="ENGINE_PERF_RING", domain="DOMAIN_CPU", **values):
+        return self.append("SAMPLERS", "trace_sampler", {
+            "domain": self.number[domain], "engine": self.number[engine], "asked_period_ns": 1_000_000,
+            "period_ns": 1_000_000, "start_time_ns": START_NS, **values})
+
     def special(self, parent, which):
         return self.append("NODES", "trace_node", {"offset": self.number[which], "parent": parent,
                                                    "module_bits": self.number["NODE_MODULE_SPECIAL"]})

@@ -32,7 +32,8 @@ struct answer_frame {
     uint32_t function; /* number of a string, 0: unknown */
     uint32_t file;
     uint32_t line;
-    uint32_t is_plain; /* the function has a mangled name, but this is not it */
+    uint32_t function_line; /* where the function begins, 0: unknown */
+    uint32_t is_plain;      /* the function has a mangled name, but this is not it */
 };
 
 struct answer_writer {

@@ -198,6 +198,7 @@ static void describe(struct dwarf_functions *functions, struct dwarf_function *f
     function->call_line = line > UINT32_MAX ? 0 : (uint32_t)line;
     name = dwarf_function_name(functions->names, functions->unit, die);
     function->name = name.number;
+    function->line = name.line;
     function->has_plain_name = !name.is_linkage;
     dwarf_dealloc_die(die);
 }

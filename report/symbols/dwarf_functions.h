@@ -13,7 +13,8 @@ struct dwarf_function {
     uint32_t caller; /* NO_FUNCTION: not inlined */
     bool is_described;
     bool has_plain_name; /* name is not a linkage name */
-    uint32_t name;       /* number of a string; this and the next two once it is described */
+    uint32_t name;       /* number of a string; this and the next three once it is described */
+    uint32_t line;       /* where it is declared, 0: unknown */
     uint32_t call_file;
     uint32_t call_line;
 };

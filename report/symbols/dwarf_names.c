@@ -78,16 +78,21 @@ static struct function_name own_name(struct dwarf_names *names, const struct dwa
 {
     const char *text = die_string(unit, die, DW_AT_linkage_name);
     char qualified[QUALIFIED_BYTES_MAX];
+    uint64_t line = 0;
+
+    die_unsigned(die, DW_AT_decl_line, &line);
+    if (line > UINT32_MAX)
+        line = 0;
 
     if (!text)
         text = die_string(unit, die, DW_AT_MIPS_linkage_name);
     if (text)
-        return (struct function_name){send_string(names->strings, text), true};
+        return (struct function_name){send_string(names->strings, text), true, (uint32_t)line};
     text = die_string(unit, die, DW_AT_name);
     if (text && unit->has_mangled &&
         dwarf_scopes_qualify(&names->scopes, unit, die, text, qualified, sizeof(qualified)))
         text = qualified;
-    return (struct function_name){send_string(names->strings, text), false};
+    return (struct function_name){send_string(names->strings, text), false, (uint32_t)line};
 }
 
 static struct function_name name_along_chain(struct dwarf_names *names,
@@ -111,7 +116,7 @@ static struct function_name referred_name(struct dwarf_names *names, const struc
                                           Dwarf_Die die, Dwarf_Half attribute, unsigned steps)
 {
     struct dwarf_unit other = *unit;
-    struct function_name name = {0, false};
+    struct function_name name = {0, false, 0};
     const struct name_slot *known;
     uint64_t offset = 0;
     Dwarf_Die target;
@@ -131,6 +136,7 @@ static struct function_name referred_name(struct dwarf_names *names, const struc
     return name;
 }
 
+/* A definition says where it is; what it refers to may be a declaration elsewhere. */
 static struct function_name name_along_chain(struct dwarf_names *names,
                                              const struct dwarf_unit *unit, Dwarf_Die die,
                                              unsigned steps)
@@ -141,8 +147,11 @@ static struct function_name name_along_chain(struct dwarf_names *names,
     for (size_t i = 0; i < 2 && !name.is_linkage && steps < CHAIN_MAX; i++) {
         struct function_name referred = referred_name(names, unit, die, references[i], steps);
 
+        uint32_t line = name.line ? name.line : referred.line;
+
         if (referred.number && (referred.is_linkage || !name.number))
             name = referred;
+        name.line = line;
     }
     return name;
 }

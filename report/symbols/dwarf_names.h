@@ -27,6 +27,7 @@ struct dwarf_names {
 struct function_name {
     uint32_t number; /* of the string, 0: none */
     bool is_linkage;
+    uint32_t line; /* where the function is declared, 0: unknown */
 };
 
 /* The function's linkage name if there is one anywhere along the DIEs it refers to, else its

@@ -109,6 +109,7 @@ static void write_frames(struct reader *reader, struct answers *answers, size_t 
     }
     for (size_t depth = 0; depth < count; depth++) {
         frames[depth].function = chain[depth]->name;
+        frames[depth].function_line = chain[depth]->line;
         frames[depth].is_plain =
             chain[depth]->has_plain_name && answers->functions.unit->has_mangled;
         if (depth + 1 < count)

@@ -172,6 +172,7 @@ static bool take_frames(struct intake *intake, const struct answer_record *recor
             .function = our_string(intake, frame.function),
             .file = our_string(intake, frame.file),
             .line = frame.line,
+            .function_line = frame.function_line,
             .is_inlined = i + 1 < record->frame_count,
             .is_plain = frame.is_plain != 0,
         };

@@ -10,6 +10,7 @@ struct found_frame {
     uint32_t function; /* numbers of strings, 0: unknown */
     uint32_t file;
     uint32_t line;
+    uint32_t function_line;
     bool is_inlined;
     bool is_plain; /* the function has a mangled name, but this is not it */
 };

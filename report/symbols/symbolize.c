@@ -165,6 +165,7 @@ static void store_frames(struct symbolizer *symbolizer, struct address *address,
             .file = string_pool_text(&symbolizer->strings, found[i].file),
             .line = found[i].line,
             .inlined = found[i].is_inlined,
+            .function_line = found[i].function_line,
         };
 }
 
