@@ -30,10 +30,14 @@ enum {
     FREES_ENTRY_MAX_BYTES = 30,
     FORGET_BYTES = 256 * 1024, /* written pages are given back in pieces of this */
     COST_SHARE = 200,          /* a tick may take this part of the interval */
-    COSTLY_TICKS = 2           /* in a row, before it is believed */
+    COSTLY_TICKS = 2,          /* in a row, before it is believed */
+    EARLY_COST_SHARE = 50,     /* in the first seconds */
+    EARLY_SHARE = 32,          /* then ticks are this part of the time passed apart, */
+    EARLIEST_SHARE = 32        /* but at least this part of the interval */
 };
 
 #define INTERVAL_MAX_NS (86400 * 1000000000ul)
+#define EARLIEST_NS 20000000ul
 #define LOST_INTERVAL_NS (60 * 1000000000ul) /* lost ticks do not make the interval longer */
 
 struct figures {
@@ -53,7 +57,8 @@ static uint64_t reserved_bytes;
 static uint64_t forgotten_bytes; /* of the active half */
 static uint64_t last_time_ns;    /* of the last tick that was written */
 static uint64_t due_ns;
-static uint32_t tick_count; /* in the active half */
+static uint64_t last_cost_ns; /* of the last regular tick */
+static uint32_t tick_count;   /* in the active half */
 static uint32_t costly_count;
 
 /* --- numbers --- */
@@ -502,11 +507,28 @@ static bool thin(uint32_t marks_max)
 
 /* --- the interface --- */
 
+/* A program that runs for seconds has a history too: its first ticks are a fraction of the interval
+ * apart, which doubles until it is whole. */
+static uint64_t early_interval_ns(uint64_t since_ns)
+{
+    uint64_t interval_ns = trace.header->history_interval_ns;
+    uint64_t least_ns = interval_ns / EARLIEST_SHARE;
+    if (least_ns < EARLIEST_NS)
+        least_ns = EARLIEST_NS;
+    if (least_ns < since_ns / EARLY_SHARE)
+        least_ns = since_ns / EARLY_SHARE;
+    if (least_ns < last_cost_ns * EARLY_COST_SHARE)
+        least_ns = last_cost_ns * EARLY_COST_SHARE;
+    while (interval_ns / 2 >= least_ns)
+        interval_ns /= 2;
+    return interval_ns;
+}
+
 /* Ticks fall on multiples of the interval: neighbours that are merged keep the regular ones. */
 static void set_due(uint64_t now_ns)
 {
-    uint64_t interval_ns = trace.header->history_interval_ns;
     uint64_t since_ns = now_ns - trace.header->start_time_ns;
+    uint64_t interval_ns = early_interval_ns(since_ns);
     due_ns = interval_ns ? now_ns - since_ns % interval_ns + interval_ns : UINT64_MAX;
 }
 
@@ -557,6 +579,7 @@ void history_begin(void)
     reserved_bytes = forgotten_bytes = 0;
     last_time_ns = trace.header->start_time_ns;
     tick_count = costly_count = 0;
+    last_cost_ns = 0;
     trace.header->history_half_bytes = half_bytes;
     trace.header->history_interval_ns =
         half_bytes && options.has_ticker ? options.history_interval_ns : 0;
@@ -590,6 +613,7 @@ void history_tick(uint64_t now_ns)
         tick(now_ns, 0);
     if (interval_ns == trace.header->history_interval_ns) /* else it has been thinned meanwhile */
         note_cost(clock_monotonic_ns() - start_ns);
+    last_cost_ns = clock_monotonic_ns() - start_ns;
     set_due(now_ns);
     lock_leave(&history_lock, mask);
 }

@@ -165,7 +165,8 @@ struct trace_header {
     uint32_t series_active;
     uint64_t history_half_bytes;
     uint64_t history_bytes[2];    /* published size of each half */
-    uint64_t history_interval_ns; /* between two ticks now; 0: there are none but snapshots' */
+    uint64_t history_interval_ns; /* between two ticks now, less in the first seconds; 0: there
+                                     are none but snapshots' */
     uint64_t series_half_points;
     uint64_t series_points[2];   /* published number in each half */
     uint64_t series_interval_ns; /* between two points now; 0: no series is kept */

@@ -177,8 +177,10 @@ static void set_counters(uint64_t time_s)
 static void run_until(uint64_t time_s)
 {
     while (history_due_ns() <= START_NS + time_s * SECOND_NS) {
-        set_counters((history_due_ns() - START_NS) / SECOND_NS);
-        history_tick(simulated_ns);
+        uint64_t due_ns = history_due_ns();
+        set_counters((due_ns - START_NS) / SECOND_NS); /* the model knows whole seconds */
+        simulated_ns = due_ns;
+        history_tick(due_ns);
     }
 }
 
