@@ -21,6 +21,7 @@ TICKS = 100
 PARTS, FIRST, LAST = 10, 1, 8
 T_95 = 2.4469  # Student's t with 6 degrees of freedom, two-sided, from a table
 STEADY_SITES = 400
+DAMAGED = 300
 
 
 # ---- models: what a call site does from tick to tick, as (allocs, bytes, frees, bytes freed)
@@ -70,20 +71,19 @@ def shrinks(size=1_000_000):
 class Made:
     """A made trace of such sites, the n-th at offset 16 * n, and what the tool says of it."""
 
-    def __init__(self, tool, path, sites, seconds=TICKS, extra=0):
+    def __init__(self, tool, path, sites, seconds=TICKS):
         self.tool, self.path = tool, path
         trace = MadeTrace(seconds=seconds)
         module = trace.module("/nonexistent/demo")
         ids = []
+        ticks = len(sites[0])
         for number, changes in enumerate(sites, 1):
             node = trace.node(0, module, 16 * number)
             totals = [sum(column) for column in zip(*changes)]
-            totals[0] += extra
-            totals[1] += extra
             ids.append(trace.counters(node, *totals))
-        for k in range(TICKS):
+        for k in range(ticks):
             changes = {number: site[k] for number, site in zip(ids, sites) if any(site[k])}
-            trace.tick((k + 1) * seconds / TICKS, changes)
+            trace.tick((k + 1) * seconds / ticks, changes)
         trace.write(path)
 
     def leaks(self, *options, operand=None):
@@ -378,6 +378,49 @@ def check_suppressions(setting):
     tap.equal(setting.tool("diff", f"--suppressions={path}", made.path).status, 2, "suppressions without a limit")
 
 
+def check_damaged(setting):
+    """Whatever is in it: an answer, or one line and status 1."""
+    chance = random.Random(3)
+    good = setting.make([leak(), saw_tooth(7), fills_up(0.4)]).path.read_bytes()
+    damaged, bad = setting.directory / "damaged.memtrace", []
+    for number in range(DAMAGED):
+        content = bytearray(good)
+        for _ in range(chance.randrange(1, 6)):
+            # The latter half has the history, which matters here.
+            at = chance.randrange(len(good) // 2, len(good)) if number % 2 else chance.randrange(len(good))
+            content[at] = chance.choice((0, 0x7f, 0x80, 0xff, chance.randrange(256)))
+        damaged.write_bytes(content if number % 10 else content[:chance.randrange(len(content))])
+        result = setting.tool("leaks", *(["--json"] if number % 3 else ["--all"]), damaged)
+        text = result.stderr.decode(errors="replace")
+        is_good = (result.status == 0 and not text) or (result.status == 1 and text.startswith("memtrace: ") and text.count("\n") == 1)
+        if not is_good:
+            bad.append(f"{number}: status {result.status}: {text[:500]}")
+    setting.tap.equal(bad[:3], [], f"{DAMAGED} damaged traces")
+
+
+def check_month(setting):
+    """Thirty days, of which a tick an hour is left: any two hours compare, and what leaks is found."""
+    tap, chance, hours = setting.tap, random.Random(30), 30 * 24
+    sites = [[(1, 100, 0, 0)] * hours,
+             from_levels([chance.randrange(10**6) for _ in range(hours)]),
+             from_levels([10**6 + int(4e5 * math.sin(hour / 24 * 2 * math.pi)) for hour in range(hours)])]
+    made = setting.make(sites, seconds=hours * 3600)
+    live = [list(itertools.accumulate(row[1] - row[3] for row in changes)) for changes in sites]
+    wrong = []
+    for _ in range(40):
+        old, new = sorted(chance.sample(range(1, hours + 1), 2))
+        result = setting.tool("diff", "--json", f"{made.path}@{old}h", f"{made.path}@{new}h")
+        got = {entry["offset"] // 16: entry["size_diff"] for entry in json.loads(result.stdout)["statistics"]}
+        expected = {number: levels[new - 1] - levels[old - 1] for number, levels in enumerate(live, 1)}
+        if got != expected:
+            wrong.append((old, new, got, expected))
+    tap.equal(wrong[:1], [], "any two hours of a month")
+    found = made.leaks()
+    tap.equal([entry["offset"] // 16 for entry in found["statistics"] if entry["trend"] == "grows"], [1],
+              "a leak of 100 bytes an hour, under megabytes that come and go with the hours and the days")
+    tap.ok(abs(found["growth_bytes_per_hour"] - 100) < 10, "and how fast", found["growth_bytes_per_hour"])
+
+
 # ---- programs that run
 
 def tag_line(build, tag):
@@ -444,7 +487,7 @@ def main():
     os.environ.pop("MEMTRACE_SUPPRESSIONS", None)
     with Tap() as tap, Tracer(Build()) as tracer:
         for check in (check_kinds, check_hidden, check_false_alarms, check_idle, check_figures, check_survival, check_options,
-                      check_refusals, check_gate, check_suppressions, check_program, check_running):
+                      check_refusals, check_gate, check_suppressions, check_damaged, check_month, check_program, check_running):
             tap.run(lambda _, check=check: check(Setting(tap, tracer)), name=check.__name__)
 
 

@@ -10,7 +10,7 @@
 
 enum {
     TABLE = 1000,
-    CACHE = 2000,
+    CACHE = 400,
     SESSIONS = 60,
     REQUESTS = 40
 };
@@ -30,10 +30,10 @@ static void remember(long round, long rounds)
     long wanted = round * 10 / 4 * CACHE / rounds;
     static long count;
     for (; count < wanted && count < CACHE; count++)
-        cache[count] = malloc(1000); /* @cache */
+        cache[count] = malloc(5000); /* @cache */
     if (count == CACHE) {
         free(cache[round % CACHE]);
-        cache[round % CACHE] = malloc(1000); /* @replaced */
+        cache[round % CACHE] = malloc(5000); /* @replaced */
     }
 }
 
