@@ -38,6 +38,7 @@ extern const struct command command_list;
 extern const struct command command_plot;
 extern const struct command command_rm;
 extern const struct command command_export;
+extern const struct command command_html;
 extern const struct command command_top;
 
 /* "memtrace: SUBJECT: what (offset N)" on stderr; returns STATUS_BAD_INPUT. */

@@ -10,8 +10,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_run,      &command_report, &command_diff, &command_leaks,  &command_plot, &command_top,
-    &command_snapshot, &command_check,  &command_who,  &command_export, &command_list, &command_rm,
+    &command_run,  &command_report,   &command_diff,  &command_leaks, &command_plot,
+    &command_top,  &command_snapshot, &command_check, &command_who,   &command_export,
+    &command_html, &command_list,     &command_rm,
 };
 
 static const struct command *find_command(const char *name)

@@ -297,22 +297,27 @@ void report_json_write_head(struct json *json, const struct trace *trace)
     write_gaps(json, trace);
 }
 
+void report_json_write_trace(struct json *json, const struct stacks *stacks)
+{
+    const struct trace *trace = stacks->trace;
+    report_json_write_head(json, trace);
+    if (trace->header.sample_bytes)
+        json_member_unsigned(json, "sample_bytes", trace->header.sample_bytes);
+    json_member_string(json, "domain", label_domain(trace->domain));
+    write_totals(json, trace);
+    write_other_domains(json, trace);
+    if (trace->mark_count) {
+        json_name(json, "marks");
+        marks_write_json(json, trace);
+    }
+    report_json_write_modules(json, stacks);
+}
+
 void report_json_write(FILE *out, const struct statistics *statistics, uint64_t limit)
 {
-    const struct trace *trace = statistics->stacks->trace;
     struct json json = json_begin(out);
     json_open_object(&json);
-    report_json_write_head(&json, trace);
-    if (trace->header.sample_bytes)
-        json_member_unsigned(&json, "sample_bytes", trace->header.sample_bytes);
-    json_member_string(&json, "domain", label_domain(trace->domain));
-    write_totals(&json, trace);
-    write_other_domains(&json, trace);
-    if (trace->mark_count) {
-        json_name(&json, "marks");
-        marks_write_json(&json, trace);
-    }
-    report_json_write_modules(&json, statistics->stacks);
+    report_json_write_trace(&json, statistics->stacks);
     json_member_string(&json, "group_by", label_group_by(statistics->group_by));
     json_name(&json, "statistics");
     json_open_array(&json);

@@ -25,6 +25,8 @@ void report_json_write_traceback(struct json *json, const struct stacks *stacks,
 
 /* Of which run and moment, and how complete: the first members of the object. */
 void report_json_write_head(struct json *json, const struct trace *trace);
+/* These, and all others that tell of the trace as a whole. */
+void report_json_write_trace(struct json *json, const struct stacks *stacks);
 /* The tid and name of a thread, as members of the object at hand. */
 void report_json_write_thread(struct json *json, const struct trace_thread *thread);
 

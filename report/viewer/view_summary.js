@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// view_summary.js -- How much, how complete, and the top lines with where to look next.
+import { add } from './grid.js'
+import { count, duration, formats, size } from './format.js'
+import { heaviest, selves } from './statistics.js'
+import { measuresOf, weigh } from './measures.js'
+import { sum } from './trace.js'
+
+const TOP = 6
+const CHAIN = 4
+
+function card(parent, title, value, ...more) {
+  const element = add(parent, 'div', 'card')
+  add(element, 'span').textContent = title
+  add(element, 'b').textContent = value
+  for (const text of more.filter(Boolean))
+    add(element, 'span').textContent = text
+}
+
+const blocks = number => `${count(number)} ${number === 1 ? 'block' : 'blocks'}`
+
+export function showCards(element, trace, old) {
+  const { totals } = trace
+  element.replaceChildren()
+  const before = (name, format = size) => old && old.totals[name] !== undefined ? `before: ${format(old.totals[name])}` : ''
+  if (totals.peak_bytes !== undefined)
+    card(element, 'peak', size(totals.peak_bytes), `at ${duration(totals.peak_time_ns)}`, before('peak_bytes'))
+  card(element, trace.as_of ? 'live' : trace.is_running ? 'live when this was written' : 'live at exit', size(totals.live_bytes),
+    `in ${blocks(totals.live_count)}`, trace.as_of ?? '', before('live_bytes'))
+  if (totals.alloc_bytes !== undefined)
+    card(element, 'allocated in total', size(totals.alloc_bytes), `in ${count(totals.alloc_count)} allocations`,
+      totals.temporary_count === undefined ? '' : `${count(totals.temporary_count)} of them temporary`, before('alloc_bytes'))
+  const rss = trace.points?.rss_bytes?.max.filter(bytes => bytes >= 0)
+  if (rss?.length)
+    card(element, 'resident set, at most', size(rss.reduce((a, b) => Math.max(a, b))))
+  const cpu = trace.domains.find(domain => domain.name === 'cpu')
+  if (cpu)
+    card(element, 'CPU time in samples', duration(sum(cpu.figures.alloc_bytes)), `${count(sum(cpu.figures.alloc_count))} samples`)
+  card(element, 'ran', duration(trace.duration_ns), totals.threads === undefined ? '' : `${count(totals.threads)} ${totals.threads === 1 ? 'thread' : 'threads'}`)
+  card(element, 'call stacks', count(totals.sites))
+}
+
+export function showCompleteness(element, trace) {
+  element.replaceChildren()
+  for (const reason of trace.incomplete_because)
+    Object.assign(add(element, 'p', 'incomplete'), { textContent: `incomplete: ${reason}` })
+  const notes = [...trace.notes]
+  if (trace.sample_bytes)
+    notes.push(`sampled, about one allocation in ${size(trace.sample_bytes)}: figures are estimates`)
+  if (trace.is_filtered)
+    notes.push('patterns left out some call stacks: what is below does not sum to the totals above')
+  for (const [name, { live_bytes: live, live_count: number }] of Object.entries(trace.other_domains ?? {}))
+    if (name === 'pool' || name === 'mapped')
+      notes.push(`${name === 'pool' ? 'pools' : 'mapped'}: ${size(live)} in ${blocks(number)}, counted apart`)
+  for (const module of trace.modules.filter(each => each.explanation && each.symbols !== 'lines').slice(0, 3))
+    notes.push(`${module.path}: ${module.explanation}`)
+  for (const note of notes)
+    Object.assign(add(element, 'p', 'hint'), { textContent: note })
+  if (trace.complete && !trace.sample_bytes)
+    Object.assign(add(element, 'p', 'hint'), { textContent: 'Complete: every call, every byte and every thread was seen.' })
+}
+
+export class SummaryView {
+  constructor(element, page) {
+    this.element = element
+    this.page = page
+  }
+
+  show() {
+    const { domain, selection } = this.page
+    const measures = measuresOf(domain, selection)
+    this.element.replaceChildren()
+    const tops = add(this.element, 'div', 'tops')
+    const wanted = selection || domain.isComparison || domain.isTime ? measures.slice(0, 4)
+      : ['peak', 'live', 'count', 'total'].map(id => measures.find(measure => measure.id === id)).filter(Boolean)
+    for (const measure of wanted)
+      this.top(tops, measure)
+  }
+
+  top(parent, measure) {
+    const { domain, selection } = this.page
+    const kind = domain.frames.file.some(Boolean) ? 'line' : 'function'
+    const weights = weigh(domain, measure, selection)
+    const sums = selves(domain, kind, weights)
+    const grouping = domain.frames.grouping(kind)
+    const order = [...sums.keys()].filter(group => sums[group] !== 0).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a])).slice(0, TOP)
+    const box = add(parent, 'section')
+    add(box, 'h3').textContent = measure.title
+    if (!order.length) {
+      Object.assign(add(box, 'p', 'hint'), { textContent: 'nothing' })
+      return
+    }
+    const table = add(box, 'table')
+    const pair = measure.pair ? selves(domain, kind, { after: domain.figures[measure.pair], before: measure.isChange ? domain.old[measure.pair] : null }) : null
+    const format = measure.isChange ? formats[measure.unit].change : formats[measure.unit].value
+    const values = weights.before ? weights.after.map((value, i) => Math.abs(value - weights.before[i])) : weights.after
+    for (const group of order) {
+      const row = add(table, 'tr')
+      add(row, 'td', 'number').textContent = format(sums[group])
+      add(row, 'td', 'number').textContent = pair && measure.unit !== 'count' ? `${count(pair[group])} ${domain.isTime ? 'samples' : '×'}` : ''
+      this.place(add(row, 'td'), kind, group, grouping.frames[group], values, measure)
+    }
+  }
+
+  place(cell, kind, group, frame, values, measure) {
+    const { domain } = this.page
+    const { frames } = domain
+    const button = add(cell, 'button', 'where')
+    button.type = 'button'
+    button.textContent = frames.label(frame, kind)
+    button.title = frames.place(frame)
+    button.addEventListener('click', () => this.page.openFrame(frame, kind, measure.id))
+    const stack = heaviest(domain, kind, group, values)
+    const names = stack.slice(0, CHAIN).map(node => frames.short[domain.frame[node]] ?? frames.address(domain.frame[node]))
+    add(cell, 'div', 'chain').textContent = names.join(' < ') + (stack.length > CHAIN ? ' < …' : '')
+  }
+}
