@@ -42,26 +42,34 @@ static bool write_traces(FILE *out, const struct page_trace *traces, size_t coun
     return is_ok;
 }
 
+static bool cannot_write(struct error *error)
+{
+    return error_set(error, "cannot write: %s", strerror(errno ? errno : EIO));
+}
+
 static bool write_data(FILE *out, const struct page_trace *traces, size_t count,
                        struct error *error)
 {
     FILE *text = base64_open(out);
     FILE *packed = text ? compressed_open(text, false) : NULL;
-    bool is_ok = packed ? write_traces(packed, traces, count, error)
-                        : error_set(error, "cannot write: %s", strerror(errno));
+    bool is_ok = packed ? write_traces(packed, traces, count, error) : cannot_write(error);
     bool is_written = !packed || (!ferror(packed) && fclose(packed) == 0);
     is_written = (!text || fclose(text) == 0) && is_written;
-    if (is_ok && !is_written)
-        return error_set(error, "cannot write: %s", strerror(errno ? errno : EIO));
-    return is_ok;
+    return is_ok && !is_written ? cannot_write(error) : is_ok;
 }
 
+static bool write_template(FILE *out, const char *begin, const char *end, struct error *error)
+{
+    size_t size = (size_t)(end - begin);
+    errno = 0;
+    return (fwrite(begin, 1, size, out) == size && fflush(out) == 0) || cannot_write(error);
+}
+
+/* A disk that is full from the start is told before all the work. */
 bool page_write(FILE *out, const struct page_trace *traces, size_t count, struct error *error)
 {
     const char *data = slot();
-    const char *rest = data + strlen(SLOT);
-    fwrite(page_template, 1, (size_t)(data - page_template), out);
-    bool is_ok = write_data(out, traces, count, error);
-    fwrite(rest, 1, (size_t)(page_template_end - rest), out);
-    return is_ok;
+    return write_template(out, page_template, data, error) &&
+           write_data(out, traces, count, error) &&
+           write_template(out, data + strlen(SLOT), page_template_end, error);
 }

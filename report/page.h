@@ -13,7 +13,7 @@
 /* Why this tool has no page, or NULL. */
 const char *page_missing(void);
 
-/* Two traces: the old one first. What cannot be written is the stream's error. */
+/* Two traces: the old one first. */
 bool page_write(FILE *out, const struct page_trace *traces, size_t count, struct error *error);
 
 #endif

@@ -5,6 +5,7 @@ speedscope and valgrind's dh_view.html are opened in a headless Chromium, the Fi
 command line. They come from npm, by tests/viewers/package-lock.json, into the build directory. What
 they show has to be what memtrace report says; what is inside the files is test_export.py's."""
 
+import fcntl
 import json
 import pathlib
 import re
@@ -31,11 +32,16 @@ class Viewers:
         """Why not, or None."""
         if not shutil.which("npm") or not shutil.which("node"):
             return "no npm"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.directory / "lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # test_page.py wants them, too
+            return self._install()
+
+    def _install(self):
         wanted = (self.source / "package-lock.json").read_bytes()
         stamp = self.directory / "installed.json"
         if stamp.exists() and stamp.read_bytes() == wanted:
             return None
-        self.directory.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(self.source / name, self.directory)
         result = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=self.directory, capture_output=True, timeout=600, check=False)

@@ -29,6 +29,7 @@ export class Timeline {
     const tables = curves.map(curve => [curve.time.map(time => time / 1e9), curve.value])
     const data = tables.length ? uPlot.join(tables) : [[0, end / 1e9]]
     this.plot = new uPlot(this.options(curves), data, this.element)
+    this.listen(this.plot.over)
     this.plot.root.querySelector('.u-legend')?.setAttribute('aria-label', 'values under the pointer')
   }
 
@@ -122,16 +123,26 @@ export class Timeline {
     context.stroke()
   }
 
+  time(x) {
+    return Math.max(0, Math.min(this.end, this.plot.posToVal(x, 'x') * 1e9))
+  }
+
   // A drag is a range, a click a moment.
   selected(plot) {
     const { left, width } = plot.select
-    if (this.isQuiet || !this.canSelect)
+    if (!this.canSelect || width < CLICK_PIXELS)
       return
-    const time = x => Math.max(0, Math.min(this.end, plot.posToVal(x, 'x') * 1e9))
-    this.on.select(width < CLICK_PIXELS ? { at: time(left) } : { from: time(left), to: time(left + width) })
-    this.isQuiet = true
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
-    this.isQuiet = false
+    this.on.select({ from: this.time(left), to: this.time(left + width) })
+  }
+
+  listen(over) {
+    let begin = 0
+    over.addEventListener('mousedown', event => { begin = event.clientX })
+    over.addEventListener('click', event => {
+      if (this.canSelect && Math.abs(event.clientX - begin) < CLICK_PIXELS)
+        this.on.select({ at: this.time(event.clientX - over.getBoundingClientRect().left) })
+    })
   }
 
   mark(selection) {
