@@ -32,6 +32,11 @@ static void write_range(struct json *json, const char *name, const struct trace_
     json_member_signed(json, min_name, range->min);
 }
 
+static bool has_limit(const struct trace_point *point)
+{
+    return point->cgroup_max_bytes && point->cgroup_max_bytes < INT64_MAX;
+}
+
 void plot_write_point(struct json *json, const struct trace_point *point)
 {
     json_open_object(json);
@@ -43,6 +48,10 @@ void plot_write_point(struct json *json, const struct trace_point *point)
     for (size_t i = 0; i < SERIES_COUNTERS; i++)
         if (series_counter_of(point, i) >= 0)
             json_member_signed(json, counter_names[i], series_counter_of(point, i));
+    if (point->rss_peak_bytes)
+        json_member_signed(json, "rss_peak_bytes", point->rss_peak_bytes);
+    if (has_limit(point))
+        json_member_signed(json, "cgroup_max_bytes", point->cgroup_max_bytes);
     json_close_object(json);
 }
 
@@ -169,7 +178,7 @@ static void write_header(FILE *out)
         fprintf(out, ",%s_min,%s_max", range_names[i], range_names[i]);
     for (size_t i = 0; i < SERIES_COUNTERS; i++)
         fprintf(out, ",%s", counter_names[i]);
-    fputc('\n', out);
+    fputs(",rss_peak_bytes,cgroup_max_bytes\n", out);
 }
 
 static void write_known(FILE *out, int64_t value)
@@ -195,6 +204,8 @@ void plot_write_csv(FILE *out, const struct runs *runs, const struct plot_query 
             }
             for (size_t k = 0; k < SERIES_COUNTERS; k++)
                 write_known(out, series_counter_of(point, k));
+            write_known(out, point->rss_peak_bytes ? point->rss_peak_bytes : -1);
+            write_known(out, has_limit(point) ? point->cgroup_max_bytes : -1);
             fputc('\n', out);
         }
 }

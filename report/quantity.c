@@ -20,6 +20,7 @@ static const struct {
                            UNIT_BYTES},
     [QUANTITY_CGROUP] = {"cgroup", "cgroup", "all of the container, as its limit counts",
                          UNIT_BYTES},
+    [QUANTITY_LIMIT] = {"limit", "limit", "what the container may have at most", UNIT_BYTES},
     [QUANTITY_THREADS] = {"threads", "threads", "threads", UNIT_COUNT},
     [QUANTITY_RATE] = {"rate", "allocated", "bytes allocated per second", UNIT_BYTES_PER_SECOND},
     [QUANTITY_CALLS] = {"calls", "allocations", "allocations per second", UNIT_PER_SECOND},
@@ -130,6 +131,9 @@ bool quantity_at(enum quantity quantity, const struct trace_point *before,
         return take_range(&point->mapped_bytes, ret_min, ret_max);
     case QUANTITY_CGROUP:
         return take_range(&point->cgroup_bytes, ret_min, ret_max);
+    case QUANTITY_LIMIT:
+        *ret_min = *ret_max = (double)point->cgroup_max_bytes;
+        return point->cgroup_max_bytes > 0 && point->cgroup_max_bytes < INT64_MAX;
     case QUANTITY_THREADS:
         return take_range(&point->thread_count, ret_min, ret_max);
     case QUANTITY_OVERHEAD:

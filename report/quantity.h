@@ -14,6 +14,7 @@ enum quantity {
     QUANTITY_MAPPED,
     QUANTITY_OVERHEAD, /* resident, but not live in the heap */
     QUANTITY_CGROUP,
+    QUANTITY_LIMIT, /* of the same */
     QUANTITY_THREADS,
     QUANTITY_RATE, /* bytes allocated per second */
     QUANTITY_CALLS,

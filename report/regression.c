@@ -14,6 +14,8 @@ static const double walk_limit = 21.8;
 static const double walk_variance = 6.0 / 5.0;
 /* Less than this leaves no freedom beside the line's own two numbers. */
 static const double effective_least = 3;
+/* From less means too little is learned of how much they vary. */
+static const size_t means_least = 32;
 
 struct fitting {
     const struct timeline *timeline;
@@ -99,18 +101,31 @@ static void fit(struct fitting *fitting)
 
 /* --- the error --- */
 
-static double correlation(const struct fitting *fitting, double *ret_squares)
+/* Residuals, or means of some neighbours each. */
+struct residuals {
+    double count;
+    double squares;     /* their sum */
+    double correlation; /* of one with the next */
+};
+
+static struct residuals residuals_of(const struct fitting *fitting, size_t per_mean)
 {
-    double squares = 0;
+    struct residuals residuals = {.count = floor((double)fitting->timeline->count / per_mean)};
     double products = 0;
-    for (size_t i = 0; i < fitting->timeline->count; i++) {
-        double here = residual(fitting, i);
-        squares += here * here;
+    double before = 0;
+    for (size_t i = 0; i < (size_t)residuals.count * per_mean; i += per_mean) {
+        double sum = 0;
+        for (size_t j = i; j < i + per_mean; j++)
+            sum += residual(fitting, j);
+        double here = sum / (double)per_mean;
+        residuals.squares += here * here;
         if (i && !fitting->timeline->samples[i].is_apart)
-            products += here * residual(fitting, i - 1);
+            products += here * before;
+        before = here;
     }
-    *ret_squares = squares;
-    return squares > 0 ? products / squares : 0;
+    if (residuals.squares > 0)
+        residuals.correlation = products / residuals.squares;
+    return residuals;
 }
 
 static double effective_count(double count, double r)
@@ -121,11 +136,25 @@ static double effective_count(double count, double r)
     return effective > effective_least ? effective : effective_least;
 }
 
-/* Of the mean square of residuals to the variance of the slope: 1 / sum of squared distances, of
- * weights as they are. */
-static double leverage(const struct fitting *fitting)
+/* The mean square of residuals by the sum of squared distances in time, of weights as they are. */
+static double variance_of(const struct fitting *fitting, const struct residuals *residuals)
 {
-    return fitting->weight / fitting->spread / (double)fitting->timeline->count;
+    return residuals->squares / (effective_count(residuals->count, residuals->correlation) - 2) *
+           fitting->weight / fitting->spread / residuals->count;
+}
+
+/* What swings slowly may hide from neighbours behind what jitters: not from means of more and more
+ * of them. */
+static double variance_of_means(const struct fitting *fitting)
+{
+    double variance = 0;
+    for (size_t per_mean = 1; per_mean == 1 || fitting->timeline->count / per_mean >= means_least;
+         per_mean *= 2) {
+        struct residuals residuals = residuals_of(fitting, per_mean);
+        double one = variance_of(fitting, &residuals);
+        variance = one > variance ? one : variance;
+    }
+    return variance;
 }
 
 /* The variance of the slope if all were the sum of independent steps, whose sizes go with time. */
@@ -158,13 +187,11 @@ static double variance_of_ranges(const struct fitting *fitting)
 
 static double standard_error(const struct fitting *fitting)
 {
-    double count = (double)fitting->timeline->count;
-    double squares;
     if (fitting->timeline->count < 3)
         return NAN;
-    double r = correlation(fitting, &squares);
-    double variance = squares / (effective_count(count, r) - 2) * leverage(fitting);
-    if (squares > 0 && count * (1 - r) < walk_limit) {
+    struct residuals all = residuals_of(fitting, 1);
+    double variance = variance_of_means(fitting);
+    if (all.squares > 0 && all.count * (1 - all.correlation) < walk_limit) {
         double walk = variance_of_walk(fitting);
         variance = walk > variance ? walk : variance;
     }

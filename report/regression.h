@@ -7,13 +7,15 @@
  * The error is a standard error of the slope. Readings of memory follow from one another, so the
  * usual formula, which takes them to be independent, would be far too sure. Instead:
  *  - the number of readings is reduced to n (1 - r) / (1 + r), with r the correlation of
- *    neighbouring residuals (corrected for being found too small in short series);
+ *    neighbouring residuals (corrected for being found too small in short series); the same is
+ *    done with means of 2, 4, 8, ... neighbours, and the largest error taken, for what swings
+ *    slowly beneath a jitter, such as steps that are read at almost their own pace;
  *  - where r is so near 1 that the readings may as well be a walk of independent steps, what such
  *    steps alone would make of the slope is a lower bound of the error;
  *  - what the ranges of merged samples leave open is added, as if every value in a range were as
  *    likely.
- * On noise that is independent, correlated (r up to 0.99) or summed up to a walk, twice this error
- * holds the true slope in more than 90 of 100 cases. */
+ * On noise that is independent, correlated (r up to 0.99), summed up to a walk, or slow swings
+ * beneath jitter, twice this error holds the true slope in more than 90 of 100 cases. */
 #ifndef MEMTRACE_REGRESSION_H
 #define MEMTRACE_REGRESSION_H
 

@@ -153,16 +153,31 @@ bool runs_add(struct runs *runs, const char *path, enum children children, struc
 
 /* --- questions --- */
 
-bool run_timeline(const struct run *run, enum quantity quantity, struct timeline *timeline)
+/* That of the heap is known exactly, that of RSS by the kernel's account, which has no moments
+ * between two readings. */
+static bool find_peak(const struct run *run, enum quantity quantity, double *ret_peak,
+                      uint64_t *ret_time_ns)
 {
     const struct trace_header *header = &run->trace.header;
-    uint64_t peak_ns = run->begin_ns + trace_peak_time_ns(&run->trace);
+    int64_t rss_bytes = -1;
+    if (quantity == QUANTITY_RSS && series_peak_rss(&run->series, &rss_bytes, ret_time_ns)) {
+        *ret_peak = (double)rss_bytes;
+        return true;
+    }
+    *ret_time_ns = run->begin_ns + trace_peak_time_ns(&run->trace);
+    *ret_peak = (double)header->peak_bytes;
+    return quantity == QUANTITY_LIVE && header->peak_bytes > 0 &&
+           header->peak_time_ns >= header->start_time_ns && *ret_time_ns <= run->end_ns;
+}
+
+bool run_timeline(const struct run *run, enum quantity quantity, struct timeline *timeline)
+{
+    double peak;
+    uint64_t time_ns;
     if (!timeline_init(timeline, &run->series, quantity))
         return false;
-    bool has_peak = quantity == QUANTITY_LIVE && !run->series.is_of_children &&
-                    header->peak_bytes > 0 && header->peak_time_ns >= header->start_time_ns &&
-                    peak_ns <= run->end_ns;
-    return !has_peak || timeline_add(timeline, peak_ns, (double)header->peak_bytes);
+    bool has_peak = !run->series.is_of_children && find_peak(run, quantity, &peak, &time_ns);
+    return !has_peak || timeline_add(timeline, time_ns, peak);
 }
 
 bool runs_know(const struct runs *runs, enum quantity quantity)

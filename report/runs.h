@@ -41,7 +41,8 @@ bool runs_fold(struct runs *runs, enum quantity quantity, size_t limit, struct e
 
 /* Whether anything is known of a quantity. */
 bool runs_know(const struct runs *runs, enum quantity quantity);
-/* Over time, with the peak of the heap, which the recorder knows exactly. False when out of memory.
+/* Over time, with the peak, which the recorder knows better than the readings. False when out of
+ * memory.
  */
 bool run_timeline(const struct run *run, enum quantity quantity, struct timeline *timeline);
 

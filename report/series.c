@@ -64,6 +64,8 @@ static bool take_values(struct trace_point *point)
     for (size_t i = 0; i < SERIES_COUNTERS; i++)
         if (*series_counter(point, i) < 0)
             *series_counter(point, i) = -1;
+    point->rss_peak_bytes = point->rss_peak_bytes > 0 ? point->rss_peak_bytes : 0;
+    point->cgroup_max_bytes = point->cgroup_max_bytes > 0 ? point->cgroup_max_bytes : 0;
     return true;
 }
 
@@ -236,6 +238,33 @@ void series_finish(struct series *series)
     *series = (struct series){0};
 }
 
+/* When a point's account of the peak rose: in it, or on the way to it. */
+static uint64_t rise_ns(const struct series *series, size_t i)
+{
+    const struct trace_point *point = &series->points[i];
+    uint64_t from_ns = series_point_begin_ns(point);
+    if (i && !point->span_ns)
+        from_ns = series->points[i - 1].time_ns;
+    return from_ns + (point->time_ns - from_ns) / 2;
+}
+
+bool series_peak_rss(const struct series *series, int64_t *ret_size_bytes, uint64_t *ret_time_ns)
+{
+    *ret_size_bytes = -1;
+    for (size_t i = 0; i < series->count; i++) {
+        const struct trace_point *point = &series->points[i];
+        if (point->rss_bytes.max > *ret_size_bytes) {
+            *ret_size_bytes = point->rss_bytes.max;
+            *ret_time_ns = point->time_ns - point->span_ns / 2;
+        }
+        if (point->rss_peak_bytes > 0 && point->rss_peak_bytes > *ret_size_bytes) {
+            *ret_size_bytes = point->rss_peak_bytes;
+            *ret_time_ns = rise_ns(series, i);
+        }
+    }
+    return *ret_size_bytes >= 0;
+}
+
 /* --- several processes as one --- */
 
 /* A process on the way through its points: those before next begin at the moment at hand, or
@@ -400,6 +429,9 @@ static struct trace_point sum_at(struct summing *summing, uint64_t time_ns)
             struct trace_range range = range_at(part, j, time_ns);
             add_range(series_range(&sum, j), &range, is_shared(j));
         }
+        int64_t limit_bytes = part->series->points[part->next - 1].cgroup_max_bytes;
+        if (limit_bytes > sum.cgroup_max_bytes)
+            sum.cgroup_max_bytes = limit_bytes;
         for (size_t j = 0; j < SERIES_COUNTERS; j++)
             *series_counter(&sum, j) =
                 add_known(*series_counter(&sum, j), counter_at(part, j, time_ns));

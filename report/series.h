@@ -42,6 +42,10 @@ void series_finish(struct series *series);
  * is not known of one of them. */
 bool series_sum(struct series *sum, const struct series *parts, size_t count, struct error *error);
 
+/* The largest RSS there ever was, also between two readings, as far as the kernel's account of it
+ * tells, and about when. False if none is known. */
+bool series_peak_rss(const struct series *series, int64_t *ret_size_bytes, uint64_t *ret_time_ns);
+
 uint64_t series_point_begin_ns(const struct trace_point *point); /* of its earliest reading */
 struct trace_range *series_range(struct trace_point *point, size_t i);
 const struct trace_range *series_range_of(const struct trace_point *point, size_t i);

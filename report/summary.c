@@ -36,10 +36,11 @@ static void write_peak_rss(FILE *out, const struct trace *trace)
     struct error ignored;
     if (!trace->point_count || !series_init(&series, trace, trace->header.start_time_ns, &ignored))
         return;
-    const struct trace_point *peak = rss_peak(&series);
-    if (peak)
-        fprintf(out, "  %-9s%-10s at %s\n", "peak RSS", text_size((double)peak->rss_bytes.max).text,
-                text_duration(peak->time_ns - peak->span_ns / 2).text);
+    int64_t size_bytes;
+    uint64_t time_ns;
+    if (series_peak_rss(&series, &size_bytes, &time_ns))
+        fprintf(out, "  %-9s%-10s at %s\n", "peak RSS", text_size((double)size_bytes).text,
+                text_duration(time_ns).text);
     series_finish(&series);
 }
 

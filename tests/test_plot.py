@@ -142,6 +142,18 @@ class Plots:
         self.tap.equal(self.good("plot", "--peak", "-m", "rss", "-w", "13s,15s", "peaked.memtrace").decode(),
                        "peaked.memtrace   RSS 20.0 MiB at 13.00 s\n", "--peak in a window")
         self.tap.ok(b"\n  peak RSS 30.0 MiB   at 12.00 s\n" in self.good("report", "peaked.memtrace"), "report has the peak RSS")
+        for i in range(5):
+            trace.point(20 + i, rss_bytes=(20 + i) * MIB, rss_peak_bytes=(50 if i >= 3 else 33) * MIB,
+                        cgroup_max_bytes=(64 * MIB, 2**63 - 1, 0, 64 * MIB, 32 * MIB)[i])
+        trace.header.update(end_time_ns=START_NS + 25 * SECOND_NS)
+        trace.write(self.directory / "peaked.memtrace")
+        self.tap.equal(self.good("plot", "--peak", "-m", "rss,limit", "peaked.memtrace").decode(),
+                       "peaked.memtrace   RSS 50.0 MiB at 22.50 s   limit 64.0 MiB at 20.00 s\n",
+                       "--peak between two readings, by the kernel's account")
+        self.tap.ok(b"\n  peak RSS 50.0 MiB   at 22.50 s\n" in self.good("report", "peaked.memtrace"), "report has that, too")
+        self.tap.equal([(point.get("rss_peak_bytes"), point.get("cgroup_max_bytes")) for point in self.json("peaked.memtrace")["series"][-4:]],
+                       [(33 * MIB, None), (33 * MIB, None), (50 * MIB, 64 * MIB), (50 * MIB, 32 * MIB)],
+                       "JSON: the kernel's account, and the container's limit")
 
     def rss(self):
         """report --rss: what there was at the peak of RSS and at the end."""

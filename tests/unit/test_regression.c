@@ -152,10 +152,32 @@ static void test_coverage(void)
     }
 }
 
+/* Readings that jitter, and beneath that swing slowly. */
+static void test_swings(void)
+{
+    int held = 0;
+    const int tries = 400;
+    for (int i = 0; i < tries; i++) {
+        struct regression regression;
+        double phase = 10 * noise();
+        timeline.count = 0;
+        for (int j = 0; j < 900; j++) {
+            double value = 1e6 + 3.0 * j + 0.7 * sin(j / 60.0 + phase) + noise();
+            add(j, 0, value, value);
+        }
+        held += regression_init(&regression, &timeline) &&
+                fabs(regression.per_second - 3) <= 2 * regression.error_per_second;
+    }
+    double share = (double)held / tries;
+    if (!tap_ok(share >= 0.97, "slow swings beneath jitter: twice the error holds it"))
+        printf("# in %.1f of 100 cases\n", 100 * share);
+}
+
 int main(void)
 {
     test_by_hand();
     test_merged();
     test_coverage();
+    test_swings();
     return tap_end();
 }
