@@ -417,6 +417,45 @@ class Plots:
             return
         self.tap.ok((self.directory / "phased.png").exists(), "mprof plot makes a picture", result.stdout + result.stderr)
 
+    # --- recordings ---
+
+    def recorded(self):
+        """A real leak, and a burst that falls between two readings."""
+        result = self.tracer.run([self.build.program("drip"), "10240", "8"])
+        path = result.trace.path
+        seconds, leaked = map(float, result.stdout.split())
+        # At the end the burst alone would be the slope.
+        measures = self.json("--slope", "-m", "live", "-w", f"0.2s,{seconds - 0.2:.3f}s", path)["measures"]
+        slope, error = (measures[0][key] / 3600 for key in ("slope_per_hour", "slope_standard_error_per_hour"))
+        self.tap.ok(abs(slope - leaked / seconds) < 4 * error and error < 1024, "a leak of 10 KiB/s is found, within its error",
+                    f"{slope} +-{error} instead of {leaked / seconds}")
+        text = self.good("plot", "--peak", "-m", "rss", path).decode()
+        peak = float(re.search(r"RSS ([\d.]+) MiB", text).group(1))
+        self.tap.ok(48 < peak < 64, "a burst is the peak, whether a reading saw it or not", text)
+        self.good("export", "--format=mprof", "-o", "drip.dat", path)
+        program = shutil.which("python3-mprof") or shutil.which("mprof")
+        if program:
+            result = execute([program, "peak", "drip.dat"], cwd=self.directory)
+            self.tap.ok(abs(float(re.search(rb"([\d.]+) MiB", result.stdout).group(1)) - peak) <= 0.051, "mprof peak says the same",
+                        (result.stdout, text))
+        else:
+            self.tap.skip("mprof peak says the same", "no mprof (python3-memory-profiler)")
+        layers = self.json("--by=function", "--system", "-m", "live", path)["layers"]
+        most = max(layers["items"], key=lambda item: max(item["live_bytes"]))
+        self.tap.ok("main" in most["key"] and most["live_bytes"][-1] == int(leaked), "--by: main has what was leaked", layers["items"])
+
+    def recorded_family(self):
+        """Programs started by a shell."""
+        drip = self.build.program("drip")
+        result = self.tracer.run(["/bin/sh", "-c", f"{drip} 1048576 1 & {drip} 2097152 1 & wait; echo"])
+        shell = next(trace.path for trace in result.traces if trace.path.name.startswith("sh."))
+        self.tap.equal(sorted(run["program"].rsplit("/", 1)[-1] for run in self.json("-M", shell))[:2], ["drip", "drip"],
+                       "--multiprocess: what a shell started")
+        summed = self.json("-C", "-m", "live", shell)
+        alone = self.json("-m", "live", shell)
+        self.tap.ok(summed["processes"] >= 3 and summed["measures"][0]["peak"] > 1.5 * MIB > alone["measures"][0]["peak"],
+                    "--include-children: their memory is in it", summed["measures"])
+
     # --- layers ---
 
     def by(self):
@@ -537,7 +576,7 @@ class Plots:
             self.tap.ok(word in text, f"help plot tells of {word}")
 
 
-ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof by odd windows remove help").split()
+ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof recorded recorded_family by odd windows remove help").split()
 
 
 def main():
