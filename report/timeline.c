@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum {
-    RARE_HOLE = 3 /* times as far apart as usual is a gap, of what is read now and then only */
+    RATE_SPANS = 20, /* in a hole: a quarter of an interval */
+    RARE_HOLE = 3    /* times as far apart as usual is a gap, of what is read now and then only */
 };
 
 /* --- from a series --- */
@@ -46,32 +47,74 @@ static bool part_rare(struct timeline *timeline)
     return true;
 }
 
-static void add_point(struct timeline *timeline, const struct series *series, size_t i,
-                      enum quantity quantity, bool *is_apart)
+static struct sample sample_of(const struct series *series, size_t before, size_t i,
+                               enum quantity quantity, bool *ret_is_known)
 {
+    const struct trace_point *from = &series->points[before];
     const struct trace_point *point = &series->points[i];
-    const struct trace_point *before = i ? point - 1 : NULL;
-    struct sample sample = {.end_ns = point->time_ns, .is_apart = *is_apart};
-    *is_apart = true;
-    if (!quantity_at(quantity, before, point, &sample.min, &sample.max))
-        return;
-    bool is_rate = quantity_is_rate(quantity);
-    uint64_t begin_ns = series_point_begin_ns(point);
-    uint64_t hole_ns = before ? begin_ns - before->time_ns : 0;
-    sample.begin_ns = is_rate ? before->time_ns : begin_ns;
-    sample.is_apart |= !is_rate && hole_ns > series->hole_ns;
-    timeline->samples[timeline->count++] = sample;
-    *is_apart = false;
+    struct sample sample = {.end_ns = point->time_ns};
+    *ret_is_known = quantity_at(quantity, i ? from : NULL, point, &sample.min, &sample.max);
+    sample.begin_ns = quantity_is_rate(quantity) ? from->time_ns : series_point_begin_ns(point);
+    return sample;
+}
+
+static void take_values(struct timeline *timeline, const struct series *series,
+                        enum quantity quantity)
+{
+    bool is_apart = false;
+    for (size_t i = 0; i < series->count; i++) {
+        bool is_known;
+        struct sample sample = sample_of(series, i ? i - 1 : 0, i, quantity, &is_known);
+        uint64_t hole_ns = i ? sample.begin_ns - series->points[i - 1].time_ns : 0;
+        sample.is_apart = is_apart || hole_ns > series->hole_ns;
+        is_apart = !is_known;
+        if (is_known)
+            timeline->samples[timeline->count++] = sample;
+    }
+}
+
+/* Readings that are hardly apart, as those of several processes, say little of how fast: the rate
+ * is taken over several then. */
+static uint64_t rate_span_ns(const struct series *series)
+{
+    return series->hole_ns == UINT64_MAX ? 0 : series->hole_ns / RATE_SPANS;
+}
+
+static void take_rates(struct timeline *timeline, const struct series *series,
+                       enum quantity quantity)
+{
+    bool is_apart = false;
+    size_t from = 0; /* of the rate at hand */
+    size_t last = 0; /* of the rate before it */
+    for (size_t i = 1; i < series->count; i++) {
+        uint64_t span_ns = series->points[i].time_ns - series->points[from].time_ns;
+        bool is_short = span_ns < rate_span_ns(series);
+        bool is_known;
+        if (is_short && i + 1 < series->count)
+            continue;
+        if (is_short && timeline->count && !is_apart) { /* the end goes with what was before it */
+            is_apart = timeline->samples[--timeline->count].is_apart;
+            from = last;
+        }
+        struct sample sample = sample_of(series, from, i, quantity, &is_known);
+        sample.is_apart = is_apart;
+        is_apart = !is_known;
+        if (is_known)
+            timeline->samples[timeline->count++] = sample;
+        last = from;
+        from = i;
+    }
 }
 
 bool timeline_init(struct timeline *timeline, const struct series *series, enum quantity quantity)
 {
-    bool is_apart = false;
     *timeline = (struct timeline){.samples = calloc(series->count + 1, sizeof(struct sample))};
     if (!timeline->samples)
         return false;
-    for (size_t i = 0; i < series->count; i++)
-        add_point(timeline, series, i, quantity, &is_apart);
+    if (quantity_is_rate(quantity))
+        take_rates(timeline, series, quantity);
+    else
+        take_values(timeline, series, quantity);
     if (timeline->count)
         timeline->samples[0].is_apart = false;
     if (!is_rare(quantity) || part_rare(timeline))

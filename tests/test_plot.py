@@ -521,6 +521,16 @@ class Plots:
         result = self.tool("plot", "-o", "/dev/full", "-f", "svg", "all.memtrace")
         self.tap.ok(result.status == 1 and result.stderr.startswith(b"memtrace: "), "a full disk is told", result.stderr)
 
+    def rates(self):
+        """Over spans that are long enough; of too short a run over all of it."""
+        for seconds, expected in (((0, 1, 1.001, 2), 110), ((0, 1, 1.001, 2, 2.001), 210 / 1.001), ((0, 0.001, 0.002), 110 / 0.002)):
+            trace = MadeTrace("./rates", pid=97, seconds=3)
+            for second, faults in zip(seconds, (0, 10, 110, 120, 220)):
+                trace.point(second, minor_faults=faults, major_faults=0)
+            trace.write(self.directory / "rates.memtrace")
+            peak = self.json("-m", "faults", "rates.memtrace")["measures"][0]["peak"]
+            self.tap.ok(math.isclose(peak, expected), f"the rate of readings at {seconds}", peak)
+
     def windows(self):
         """FROM,TO as moments are named."""
         trace = MadeTrace("./window", pid=96, seconds=100)
@@ -576,7 +586,7 @@ class Plots:
             self.tap.ok(word in text, f"help plot tells of {word}")
 
 
-ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof recorded recorded_family by odd windows remove help").split()
+ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof recorded recorded_family by odd rates windows remove help").split()
 
 
 def main():
