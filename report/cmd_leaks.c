@@ -33,13 +33,15 @@ enum {
     OPTION_JSON,
     OPTION_OUTLIVED,
     OPTION_SUPPRESSIONS,
-    OPTION_SYSTEM
+    OPTION_SYSTEM,
+    OPTION_TRACEBACK
 };
 
 static const struct option_row rows[] = {
     {'g', "group-by", "KIND", "line (default), function, file, module, traceback"},
     {'n', "limit", "N", "show N of them; 0: all (default: 10, with --json all)"},
     {OPTION_ALL, "all", NULL, "also what levels off, is uneven or steady"},
+    {OPTION_TRACEBACK, "traceback", NULL, "with each the call stack that grew most, and source"},
     {OPTION_OUTLIVED, "outlived", "N", "allocations that a block is to outlive (default: a tenth)"},
     {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
     {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
@@ -62,7 +64,7 @@ struct request {
     uint64_t limit;
     struct leaks_gate gate;
     enum color_when color;
-    bool has_limit, has_gate, is_all, is_system, is_json, is_help;
+    bool has_limit, has_gate, is_all, is_system, is_json, is_help, with_traceback;
 };
 
 /* A trace with all that is found in it. */
@@ -102,6 +104,8 @@ static bool take_flag(struct request *request, int id)
         return request->is_json = true;
     case OPTION_SYSTEM:
         return request->is_system = true;
+    case OPTION_TRACEBACK:
+        return request->with_traceback = true;
     default:
         return request->is_help = true;
     }
@@ -277,15 +281,19 @@ static void print_ages(const struct hunt *hunt)
 static void print_next(const struct hunt *hunt)
 {
     const struct leaks *leaks = &hunt->leaks;
+    const char *operand = hunt->request->operand ? hunt->request->operand : hunt->path;
     uint64_t from_s = (leaks->course.origin_ns + leaks->from_ns) / 1000000000;
-    bool has_grown = leaks->counts[TREND_GROWS];
-    fputs(has_grown ? "  next: memtrace diff --traceback -n 3 " : "  next: memtrace report ",
-          stdout);
-    text_write(stdout, hunt->path);
-    if (has_grown) {
+    fputs("  next: memtrace ", stdout);
+    if (!leaks->counts[TREND_GROWS]) {
+        fputs("report ", stdout);
+    } else if (!hunt->request->with_traceback) {
+        fputs("leaks --traceback -n 3 ", stdout);
+    } else {
+        fputs("diff --traceback -n 3 ", stdout);
+        text_write(stdout, hunt->path);
         printf("@%" PRIu64 "s ", from_s);
-        text_write(stdout, hunt->request->operand ? hunt->request->operand : hunt->path);
     }
+    text_write(stdout, operand);
     putchar('\n');
 }
 
@@ -298,7 +306,8 @@ static void print_text(struct hunt *hunt)
                                 .style = style,
                                 .sources = &hunt->sources,
                                 .limit = request->has_limit ? request->limit : LIMIT_DEFAULT,
-                                .with_traceback = true};
+                                .with_traceback = request->with_traceback ||
+                                                  request->query.group_by == GROUP_BY_TRACEBACK};
     print_title(hunt, &style);
     leaks_table_write_head(stdout, leaks);
     summary_write_reasons(stdout, &hunt->trace, "  ", &style);

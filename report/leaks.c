@@ -28,7 +28,8 @@ struct search {
     uint32_t part_count;
     struct change *changes; /* of one site or item, and room for so many */
     size_t change_room;
-    uint32_t judged_point; /* from which on growth counts */
+    uint32_t judged_first; /* points between which growth counts */
+    uint32_t judged_last;
 };
 
 static int64_t plus(int64_t a, int64_t b)
@@ -174,14 +175,15 @@ static bool find_levels(const struct course *course, const struct change *change
 
 /* --- sites --- */
 
-/* What came from the first judged part on. */
+/* What came in the judged parts. */
 static int64_t growth_of(const struct search *search, size_t count)
 {
     int64_t growth = 0;
-    for (size_t i = 0; i < count; i++)
-        if (search->changes[i].point > search->judged_point)
-            growth = plus(
-                growth, (int64_t)(search->changes[i].alloc_bytes - search->changes[i].freed_bytes));
+    for (size_t i = 0; i < count; i++) {
+        const struct change *change = &search->changes[i];
+        if (change->point > search->judged_first && change->point <= search->judged_last)
+            growth = plus(growth, (int64_t)(change->alloc_bytes - change->freed_bytes));
+    }
     return growth;
 }
 
@@ -387,7 +389,8 @@ static bool search_init(struct search *search)
     search->items = malloc(groups * sizeof *search->items);
     search->parts = large_alloc(owners * sizeof *search->parts);
     search->leaks->items = large_alloc(groups * sizeof *search->leaks->items);
-    search->judged_point = course_point(&search->leaks->course, part_end(TREND_FIRST - 1));
+    search->judged_first = course_point(&search->leaks->course, part_end(TREND_FIRST - 1));
+    search->judged_last = course_point(&search->leaks->course, part_end(TREND_LAST));
     if (search->items)
         memset(search->items, 0xff, groups * sizeof *search->items);
     return search->items && search->parts && search->leaks->items;

@@ -101,6 +101,17 @@ static void write_label(const struct table *table, const struct leaks *leaks,
     free(label);
 }
 
+/* "  forget < main" */
+static void write_callers(const struct table *table, const struct leaks *leaks,
+                          const struct leak *leak)
+{
+    char *callers = label_callers(leaks->stacks, leak->node, leak->via, false);
+    fprintf(table->out, "  %s", table->style.dim);
+    text_write(table->out, callers ? callers : "?");
+    fprintf(table->out, "%s\n", table->style.plain);
+    free(callers);
+}
+
 static void write_stacks(const struct table *table, const struct leaks *leaks,
                          const struct leak *leak)
 {
@@ -122,6 +133,8 @@ uint64_t leaks_table_write(const struct table *table, const struct leaks *leaks,
         write_reasons(table, leaks, leak);
         if (table->with_traceback)
             write_stacks(table, leaks, leak);
+        else
+            write_callers(table, leaks, leak);
     }
     return written;
 }

@@ -301,9 +301,16 @@ def check_options(setting):
                      r"  over 99.99 % sure; \+3\d0 B in the last tenth of the run; oldest block 1 min 3\d s( to 1 min 40 s)? old;", text),
            "text: a line and its reasons", text)
     tap.ok("demo+0x30" not in text and "1 line is steady (--all shows" in text, "what does not grow is counted", text)
-    tap.ok("answer   3 lines grow" in text and "next: memtrace diff" in text, "the answer, and the next command", text)
+    tap.ok("answer   3 lines grow" in text and "next: memtrace leaks --traceback" in text, "the answer, and the next command", text)
+    text = setting.tool("leaks", "--traceback", made.path).stdout.decode()
+    tap.ok('  Module "/nonexistent/demo", offset 0x10\n' in text and "next: memtrace diff --traceback" in text, "--traceback", text)
     text = setting.tool("leaks", "--all", "-n", "0", made.path).stdout.decode()
     tap.ok("demo+0x30" in text and "(--all shows" not in text, "--all", text)
+    freed = leak(30)
+    freed[-1] = (1, 30, TICKS, 30 * TICKS)
+    at_exit = setting.make([start(), freed, steady(random.Random(1), 100)])
+    tap.equal(at_exit.leaks("--group-by=module")["statistics"][0]["traceback"][0]["offset"], 32,
+              "the call stack that grew, though all of it is freed at exit")
     nothing = setting.make([start()])
     text = setting.tool("leaks", nothing.path).stdout.decode()
     tap.ok("nothing grows all the time" in text, "nothing grows", text)
