@@ -192,6 +192,7 @@ static const struct {
     {__NR_readlinkat, {(uint64_t)AT_FDCWD}},
     {__NR_rt_sigaction, {10}},
     {__NR_rt_sigprocmask, {2, 4096, 4096, 8}},
+    {__NR_rt_sigtimedwait, {4096, 0, 4096, 8}},
     {__NR_sigaltstack, {0, 4096}},
     {__NR_tgkill, {1, 1, 0}},
     {__NR_uname, {4096}},

@@ -25,6 +25,7 @@
 #include "pools.h"
 #include "real.h"
 #include "rules.h"
+#include "sampler.h"
 #include "sampling.h"
 #include "series.h"
 #include "stubs.h"
@@ -221,6 +222,7 @@ static void become_child(void)
     lock_reset(&promotion_lock);
     arena_after_fork();
     ticker_after_fork();
+    sampler_after_fork();
     history_after_fork();
     series_after_fork();
     rules_after_fork();
@@ -294,8 +296,10 @@ static void promote(void)
                 add_totals(thread->totals);
         }
         __atomic_store_n(&state, is_created ? STATE_READY : STATE_INERT, __ATOMIC_RELEASE);
-        if (is_created)
+        if (is_created) {
+            sampler_start();
             ticker_start();
+        }
     }
     lock_leave(&promotion_lock, mask);
 }
@@ -461,6 +465,9 @@ void lifecycle_ending(enum trace_state how, bool is_status_known, int status)
         return;
     struct trace_header *header = trace.header;
     series_end(ticker_thread_count());
+    if (how == TRACE_EXECED)
+        sampler_hold();
+    sampler_settle();
     header->end_time_ns = header->last_seen_ns = clock_monotonic_ns();
     if (is_status_known) {
         header->exit_status = status;
@@ -475,6 +482,7 @@ void lifecycle_goes_on(void)
     if (!is_trace_ours())
         return;
     trace.header->end_time_ns = 0;
+    sampler_release();
     __atomic_store_n(&trace.header->state, TRACE_RUNNING, __ATOMIC_RELEASE);
 }
 
@@ -523,6 +531,7 @@ void lifecycle_before_main(void)
         return;
     if (real.on_exit)
         real.on_exit(note_status, NULL);
+    sampler_start();
     ticker_start();
 }
 

@@ -5,6 +5,7 @@
 #include "arena.h"
 #include "sys.h"
 #include "text.h"
+#include "trace_format.h"
 
 #define HISTORY_MAX_BYTES (1ul << 30)
 #define INTERVAL_MAX_NS (86400 * 1000000000ul)
@@ -15,6 +16,7 @@ struct options options = {.depth = DEPTH_DEFAULT,
                           .history_interval_ns = 1000000000,
                           .history_bytes = HISTORY_DEFAULT_BYTES,
                           .rss_interval_ns = 100000000,
+                          .cpu_budget_percent = CPU_BUDGET_DEFAULT,
                           .conditions.snapshots_max = SNAPSHOTS_DEFAULT};
 
 /* Where programs cannot get at it: they write over their arguments and environment to change the
@@ -110,6 +112,46 @@ static bool read_snapshot(const char *value)
     return kept && conditions_parse(kept, &options.conditions);
 }
 
+static bool read_hz(const char *value, uint32_t *ret_hz)
+{
+    uint64_t number;
+    if (!text_to_number(value, &number) || number > SAMPLER_HZ_MAX ||
+        (number && number < SAMPLER_HZ_MIN))
+        return false;
+    *ret_hz = (uint32_t)number;
+    return true;
+}
+
+static bool read_cpu_hz(const char *value)
+{
+    return read_hz(value, &options.cpu_hz);
+}
+
+static bool read_wall_hz(const char *value)
+{
+    return read_hz(value, &options.wall_hz);
+}
+
+static bool read_cpu_engine(const char *value)
+{
+    static const char *const names[ENGINE_COUNT] = TRACE_ENGINE_NAMES;
+    for (uint32_t i = 0; i < ENGINE_COUNT; i++)
+        if (text_equal(value, i == ENGINE_NONE ? "auto" : names[i])) {
+            options.engine = i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_cpu_budget(const char *value)
+{
+    uint64_t number;
+    if (!text_to_number(value, &number) || number < 1 || number > 100)
+        return false;
+    options.cpu_budget_percent = (uint32_t)number;
+    return true;
+}
+
 static bool is_warned; /* memtrace run has checked the names already */
 
 static bool read_warned(const char *value)
@@ -139,6 +181,10 @@ static const struct {
     {"RSS_INTERVAL=", read_rss_interval},
     {"PSS_INTERVAL=", read_pss_interval},
     {"SNAPSHOT=", read_snapshot},
+    {"CPU_HZ=", read_cpu_hz},
+    {"CPU_ENGINE=", read_cpu_engine},
+    {"CPU_BUDGET=", read_cpu_budget},
+    {"WALL_HZ=", read_wall_hz},
     {"WARNED=", read_warned},
     {"SUPPRESSIONS=", leave_to_tool},
 };

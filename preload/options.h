@@ -11,7 +11,10 @@
 enum {
     DEPTH_DEFAULT = 256,
     DEPTH_MAX = 4096,
-    HISTORY_DEFAULT_BYTES = 64 * 1024 * 1024
+    HISTORY_DEFAULT_BYTES = 64 * 1024 * 1024,
+    SAMPLER_HZ_MIN = 10,
+    SAMPLER_HZ_MAX = 10000,
+    CPU_BUDGET_DEFAULT = 3
 };
 
 struct options {
@@ -26,6 +29,10 @@ struct options {
     struct conditions conditions; /* MEMTRACE_SNAPSHOT */
     uint64_t rss_interval_ns;     /* MEMTRACE_RSS_INTERVAL, 0: no series */
     uint64_t pss_interval_ns;     /* MEMTRACE_PSS_INTERVAL, 0: neither PSS nor USS */
+    uint32_t cpu_hz;              /* MEMTRACE_CPU_HZ, samples per second of CPU time; 0: none */
+    uint32_t wall_hz;             /* MEMTRACE_WALL_HZ, of everybody's time; 0: none */
+    uint32_t engine;             /* MEMTRACE_CPU_ENGINE, enum trace_engine; ENGINE_NONE: the best */
+    uint32_t cpu_budget_percent; /* MEMTRACE_CPU_BUDGET, that sampling may take */
 };
 
 extern struct options options;

@@ -116,6 +116,8 @@ void real_init(void)
     FIND(prctl);
     FIND(chroot);
     FIND(on_exit);
+    FIND(pthread_create);
+    FIND(fork);
     resolve_missing();
     __atomic_store_n(&real.malloc, (__typeof__(real.malloc))next_symbol("malloc"),
                      __ATOMIC_RELEASE);

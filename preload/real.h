@@ -53,6 +53,8 @@ struct real {
     int (*prctl)(int, ...);
     int (*chroot)(const char *);
     int (*on_exit)(void (*)(int, void *), void *);
+    int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
+    pid_t (*fork)(void);
 };
 
 extern struct real real;

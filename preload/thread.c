@@ -56,6 +56,11 @@ void thread_code_unloaded(void)
     thread_raise_generation();
 }
 
+uint64_t thread_code_epoch(void)
+{
+    return __atomic_load_n(&code_epoch, __ATOMIC_ACQUIRE);
+}
+
 bool thread_is_sole(void)
 {
     return !__atomic_load_n(&is_shared, __ATOMIC_RELAXED);
@@ -87,6 +92,8 @@ static void retire(struct thread *thread)
     for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
         if (thread->domains[domain])
             callsite_retire(&thread->domains[domain]->sites);
+    for (int i = 0; thread->sampled && i < TIME_DOMAIN_COUNT; i++)
+        callsite_retire(&thread->sampled->sites[i]);
     thread->next = spare;
     spare = thread;
     attached_count--;
@@ -203,13 +210,29 @@ struct domain_thread *thread_add_domain(struct thread *thread, enum trace_domain
     return own;
 }
 
+static struct sampled *new_sampled(struct sampled *old, uint32_t tid)
+{
+    if (!options.cpu_hz && !options.wall_hz)
+        return NULL;
+    struct sampled *sampled = old;
+    if (!sampled)
+        sampled = arena_alloc(sizeof *sampled + unwinder_bytes(options.depth));
+    if (!sampled)
+        return NULL;
+    *sampled = (struct sampled){.code_epoch = thread_code_epoch()};
+    unwinder_init(&sampled->unwinder, options.depth, stack_top(tid), NULL, sampled + 1);
+    return sampled;
+}
+
 static struct thread *new_thread(uint32_t tid)
 {
     struct thread *thread = spare;
+    struct sampled *sampled = NULL;
     struct memo_table *memos = NULL;
     struct domain_thread *domains[MEMORY_DOMAIN_COUNT] = {NULL};
     if (thread) {
         spare = thread->next;
+        sampled = thread->sampled;
         memos = thread->unwinder.memos;
         memcpy(domains, thread->domains, sizeof domains);
     } else {
@@ -223,6 +246,7 @@ static struct thread *new_thread(uint32_t tid)
     for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
         if (domains[domain])
             init_domain(domains[domain], stack_top(tid), domains[domain]->unwinder.memos);
+    thread->sampled = new_sampled(sampled, tid);
     return thread;
 }
 
@@ -274,8 +298,10 @@ struct thread *thread_attach(void)
 {
     uint32_t tid = own_tid();
     uint64_t mask = lock_enter(&trace_lock);
-    struct thread *thread = attach(tid);
-    if (thread) {
+    struct thread *thread = thread_self; /* a signal handler may have been faster */
+    if (!thread)
+        thread = attach(tid);
+    if (thread && !thread_self) {
         thread->code_epoch = __atomic_load_n(&code_epoch, __ATOMIC_ACQUIRE);
         thread_self = thread;
     }

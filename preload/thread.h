@@ -34,6 +34,29 @@ struct domain_thread {
     const uint32_t *lock; /* the last one asked for, see pools.c */
 };
 
+enum {
+    TIME_DOMAIN_COUNT = DOMAIN_COUNT - MEMORY_DOMAIN_COUNT
+};
+
+/* What the samplers keep for a thread. A signal handler uses it, whatever of the recorder it has
+ * interrupted: so it shares nothing with the rest, and takes locks only that block all signals. */
+struct sampled {
+    struct unwinder unwinder;
+    struct callsite_cache sites[TIME_DOMAIN_COUNT];
+    uint64_t code_epoch;
+    uint64_t owed_ns; /* CPU time that the next sample is to stand for; atomic */
+    /* The rest is for the sampler's own thread, under trace_lock: */
+    uint64_t start_ns;    /* of the thread, 0: before the sampler's */
+    uint64_t base_cpu_ns; /* of its CPU clock when the sampler began to look */
+    uint64_t cpu_ns;      /* when it looked last */
+    uint32_t looks_to_skip;
+    uint32_t idle_looks; /* in a row */
+    uint32_t unanswered; /* signals */
+    bool is_known;       /* base_cpu_ns has been read */
+    bool has_sample;
+    bool is_gone;
+};
+
 struct thread {
     uint64_t generation; /* equals *thread_generation, or something is to be looked at */
     uint32_t busy;
@@ -58,6 +81,7 @@ struct thread {
     struct unwinder unwinder;
     struct callsite_cache sites;
     struct domain_thread *domains[MEMORY_DOMAIN_COUNT]; /* NULL until needed; never the heap's */
+    struct sampled *sampled;                            /* NULL: there is no sampler */
     /* Under trace_lock: */
     struct thread *next;
     const void *tls; /* address of the thread's TLS, reused by glibc for new threads */
@@ -111,6 +135,9 @@ struct domain_thread *thread_add_domain(struct thread *thread, enum trace_domain
 
 /* A call of the thread was left in the middle: what it remembers may be half of something. */
 void thread_abandoned(struct thread *thread);
+
+/* The number of times that code was unloaded. */
+uint64_t thread_code_epoch(void);
 
 /* To be called by a thread whose generation is not the current one. */
 void thread_catch_up(struct thread *thread);

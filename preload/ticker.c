@@ -15,6 +15,7 @@
 #include "live.h"
 #include "lock.h"
 #include "options.h"
+#include "sampler.h"
 #include "series.h"
 #include "small_file.h"
 #include "stubs.h"
@@ -36,7 +37,8 @@ enum {
     GUARD_BYTES = 4096,
     OWN_THREADS = 1,
     BEAT_NS = 100 * 1000 * 1000,
-    SLACK_NS = 2 * 1000 * 1000 /* how much later the kernel may wake it, to spare the machine */
+    SLACK_NS = 2 * 1000 * 1000, /* how much later the kernel may wake it, to spare the machine */
+    SAMPLER_SLACK_NS = 1
 };
 
 static struct lock ticker_lock; /* guards who starts and stops it */
@@ -158,19 +160,33 @@ static void wait_until(uint64_t time_ns, uint32_t seen)
     sys(__NR_futex, &wakeups, FUTEX_WAIT_BITSET_PRIVATE, seen, &until, 0, FUTEX_BITSET_MATCH_ANY);
 }
 
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int run(void)
 {
     int exit_code = 0;
+    uint64_t heard = 0;
+    uint64_t beat_due_ns = 0;
     sys(__NR_prctl, PR_SET_NAME, "memtrace");
-    sys(__NR_prctl, PR_SET_TIMERSLACK, SLACK_NS);
+    sys(__NR_prctl, PR_SET_TIMERSLACK, sampler_is_on() ? SAMPLER_SLACK_NS : SLACK_NS);
     sys(__NR_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE);
     for (;;) {
         uint32_t seen = __atomic_load_n(&wakeups, __ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&is_to_end, __ATOMIC_ACQUIRE) || is_program_gone(&exit_code))
+        if (__atomic_load_n(&is_to_end, __ATOMIC_ACQUIRE))
             return exit_code;
         uint64_t now_ns = clock_monotonic_ns();
-        beat(now_ns);
-        wait_until(next_ns(now_ns), seen);
+        if (now_ns >= beat_due_ns || heard != seen) {
+            if (is_program_gone(&exit_code))
+                return exit_code;
+            beat(now_ns);
+            heard = seen;
+            beat_due_ns = next_ns(now_ns);
+        }
+        sampler_tick(now_ns);
+        wait_until(earliest(beat_due_ns, sampler_due_ns()), seen);
     }
 }
 

@@ -56,6 +56,7 @@ static struct {
     [SECTION_MARKS] = {sizeof(struct trace_mark), 0, 4ul << 20},
     [SECTION_HISTORY] = {1, 0, 0}, /* as large as the options say */
     [SECTION_SERIES] = {sizeof(struct trace_point), PAGE, 2ul << 20},
+    [SECTION_SAMPLERS] = {sizeof(struct trace_sampler), 0, 64ul << 10},
 };
 
 static char path[PATH_BYTES];
@@ -277,6 +278,7 @@ static void name_sections(void)
     trace.marks = (struct trace_mark *)sections[SECTION_MARKS].base;
     trace.history = (uint8_t *)sections[SECTION_HISTORY].base;
     trace.points = (struct trace_point *)sections[SECTION_SERIES].base;
+    trace.samplers = (struct trace_sampler *)sections[SECTION_SAMPLERS].base;
 }
 
 static long forbid(char *at, uint64_t size_bytes)

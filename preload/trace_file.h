@@ -25,13 +25,14 @@ struct trace {
     struct trace_mark *marks;
     uint8_t *history;
     struct trace_point *points;
+    struct trace_sampler *samplers;
 };
 
 /* Valid once trace_file_create has succeeded. */
 extern struct trace trace;
 
 /* Guards everything that makes sections grow: nodes, counters, modules, threads, strings, marks,
- * history, series. */
+ * history, series, samplers. */
 extern struct lock trace_lock;
 
 /* The name for %n and the default file name; copied. */

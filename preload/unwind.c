@@ -504,6 +504,20 @@ void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t
     walk_stack(unwinder, &walk);
 }
 
+void unwinder_walk_interrupted(struct unwinder *unwinder, const struct frame_start *start,
+                               uint64_t lr)
+{
+    if (unlikely(!holds(&unwinder->ranges[0], start->sp)))
+        select_range(unwinder, start->sp);
+    struct walk walk = {.candidate = unwinder->is_reusable ? (int64_t)unwinder->count - 1 : -1,
+                        .is_reusable = true};
+    unwinder->fresh[0] = (struct fresh_frame){
+        .pc = start->pc, .sp = start->sp, .fp = start->fp, .lr = lr, .is_exact = true};
+    unwinder->has_guess = false;
+    unwinder->walks++;
+    walk_stack(unwinder, &walk);
+}
+
 /* --- paths seen before --- */
 
 enum {

@@ -160,6 +160,11 @@ uint32_t unwinder_recall(struct unwinder *unwinder, uint64_t pc, uint64_t sp, ui
  * frames that are new. */
 void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t fp);
 
+/* The same from the instruction at start.pc, before it is executed: the registers are those that a
+ * signal interrupted. lr: the link register, where there is one. */
+void unwinder_walk_interrupted(struct unwinder *unwinder, const struct frame_start *start,
+                               uint64_t lr);
+
 /* Memorizes the call site of the stack just walked. */
 void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site);
 

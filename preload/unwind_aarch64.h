@@ -43,6 +43,13 @@ static inline bool arch_follows_call(uint64_t address)
     return (code & 0xfc000000) == 0x94000000 || (code & 0xfffffc1f) == 0xd63f0000;
 }
 
+/* True if the instruction before address, or at it, is a system call. */
+static inline bool arch_is_at_system_call(uint64_t address)
+{
+    const uint32_t *code = (const uint32_t *)address;
+    return (address & 3) == 0 && (code[-1] == 0xd4000001 || code[0] == 0xd4000001);
+}
+
 /* The frame record of a hook holds the caller's fp; where it lies below the CFA depends on the
  * compiler: gcc says where the CFA is, clang puts the record right below it. */
 #if defined(__clang__)

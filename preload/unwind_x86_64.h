@@ -48,6 +48,14 @@ static inline bool arch_follows_call(uint64_t address)
     return false;
 }
 
+/* True if the instruction before address, or at it, is a system call; the two bytes before address
+ * must be readable. */
+static inline bool arch_is_at_system_call(uint64_t address)
+{
+    const uint8_t *code = (const uint8_t *)address;
+    return (code[-2] == 0x0f && code[-1] == 0x05) || (code[0] == 0x0f && code[1] == 0x05);
+}
+
 /* The state of a hook's caller right after the call returns. The hooks are compiled with a frame
  * pointer, so their own frame is [saved rbp][return address] and the caller's sp lies above. */
 #define CALLER_PC() ((uint64_t)__builtin_return_address(0))

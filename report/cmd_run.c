@@ -37,11 +37,16 @@ enum {
     OPTION_PSS_INTERVAL,
     OPTION_SNAPSHOT,
     OPTION_THREAD,
+    OPTION_CPU_HZ,
+    OPTION_CPU_ENGINE,
+    OPTION_CPU_BUDGET,
+    OPTION_WALL_HZ,
     RECORDER_OPTIONS_END,
     OPTION_MAX_PEAK = RECORDER_OPTIONS_END,
     OPTION_MAX_LIVE,
     OPTION_MAX_ALLOCS,
     OPTION_SUPPRESSIONS,
+    OPTION_CPU,
     OPTION_COLOR
 };
 
@@ -59,6 +64,12 @@ static const struct option_row rows[] = {
      "and its PSS and USS, which takes longer (default: 0, never)"},
     {OPTION_SNAPSHOT, "snapshot", "WHEN",
      "take snapshots: every=10m,signal=USR2,live=500M,live+20%,rss=1G,max=64"},
+    {OPTION_CPU, "cpu", "[=HZ]",
+     "sample the call stacks by CPU time too (default: 997 per second)"},
+    {OPTION_CPU_HZ, "cpu-hz", "HZ", "the same, 10 to 10000; 0: do not (default)"},
+    {OPTION_CPU_ENGINE, "cpu-engine", "NAME", "where samples come from: auto (default), tgkill"},
+    {OPTION_CPU_BUDGET, "cpu-budget", "PERCENT",
+     "sample less often if it takes more of the CPU time (default: 3)"},
     {OPTION_THREAD, "thread", "0|1", "0: no thread of ours, so none of these (default: 1)"},
     {OPTION_MAX_PEAK, "max-peak", "SIZE", "fail if more than this is live at once: 64M, …"},
     {OPTION_MAX_LIVE, "max-live", "SIZE", "fail if more is left at the end; 0: any block at all"},
@@ -73,6 +84,8 @@ enum {
     ROW_COUNT = sizeof rows / sizeof *rows,
     RECORDER_OPTION_COUNT = RECORDER_OPTIONS_END - OPTION_LONG
 };
+
+#define DEFAULT_CPU_HZ "997" /* a prime: in step with nothing */
 
 struct request {
     const char *output;                          /* template, NULL: the default */
@@ -95,6 +108,15 @@ struct setting {
 
 /* --- the command line --- */
 
+static bool is_engine(const char *value)
+{
+    static const char *const names[] = TRACE_ENGINE_NAMES;
+    for (size_t i = ENGINE_PERF_RING; i < ENGINE_COUNT; i++)
+        if (strcmp(value, names[i]) == 0)
+            return true;
+    return strcmp(value, "auto") == 0;
+}
+
 static bool is_good_value(int id, const char *value)
 {
     switch (id) {
@@ -108,6 +130,13 @@ static bool is_good_value(int id, const char *value)
         return recorder_value_is_duration(value, 86400 * UINT64_C(1000000000));
     case OPTION_HISTORY_BYTES:
         return recorder_value_is_size(value, UINT64_C(1) << 30);
+    case OPTION_CPU_HZ:
+    case OPTION_WALL_HZ:
+        return strcmp(value, "0") == 0 || recorder_value_is_number(value, 10, 10000);
+    case OPTION_CPU_ENGINE:
+        return is_engine(value);
+    case OPTION_CPU_BUDGET:
+        return recorder_value_is_number(value, 1, 100);
     case OPTION_SNAPSHOT:
         return recorder_value_is_snapshot_list(value);
     default:
@@ -118,6 +147,10 @@ static bool is_good_value(int id, const char *value)
 static bool take_option(struct request *request, int id, const char *value)
 {
     bool is_ok = true;
+    if (id == OPTION_CPU) {
+        id = OPTION_CPU_HZ;
+        value = value ? value : DEFAULT_CPU_HZ;
+    }
     if (id >= OPTION_LONG && id < RECORDER_OPTIONS_END) {
         request->recorder[id - OPTION_LONG] = value;
         is_ok = is_good_value(id, value);

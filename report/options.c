@@ -60,8 +60,9 @@ static void take_value(struct options *options, int id, int argc, char **argv)
 {
     for (size_t i = 0; !optarg && i < options->count; i++) {
         const struct option_row *row = &options->rows[i];
-        if (row->id != id || kind_of(row) != optional_argument || optind >= argc ||
-            *argv[optind] == '-' || (options->is_operand && options->is_operand(argv[optind])))
+        if (row->id != id || kind_of(row) != optional_argument || row->argument[1] == '=' ||
+            optind >= argc || *argv[optind] == '-' ||
+            (options->is_operand && options->is_operand(argv[optind])))
             continue;
         optarg = argv[optind++];
     }
@@ -92,7 +93,7 @@ void options_print(FILE *out, const struct option_row *rows, size_t count)
         bool is_optional = row->argument && *row->argument == '[';
         snprintf(left, sizeof left, "%s --%s%s%s", row->id < OPTION_LONG ? letter : "   ",
                  row->name,
-                 is_optional     ? " "
+                 is_optional     ? (row->argument[1] == '=' ? "" : " ")
                  : row->argument ? "="
                                  : "",
                  row->argument ? row->argument : "");

@@ -15,8 +15,8 @@ enum {
 struct option_row {
     int id;               /* its letter, or OPTION_LONG and more */
     const char *name;     /* the long name */
-    const char *argument; /* what its value is called, in brackets if there need not be one; NULL:
-                             it takes none */
+    const char *argument; /* what its value is called, in brackets if there need not be one, [=NAME]
+                             if that is told by "=" alone; NULL: it takes none */
     const char *help;
 };
 

@@ -22,8 +22,9 @@ LEVELS = [
      "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},
-    {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage", "series", "trigger", "ticker", "sampler", "world", "traceback"},
-    {"lifecycle", "interpose", "interpose_process", "api"},
+    {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage",
+     "series", "trigger", "ticker", "sample", "sampler", "sampler_signal", "sampler_ring", "world", "traceback"},
+    {"lifecycle", "interpose", "interpose_process", "interpose_thread", "interpose_signal", "interpose_wait", "api"},
 ]
 
 FORBIDDEN_IN_PRELOAD = {"stdio.h", "stdlib.h", "string.h", "strings.h", "malloc.h", "assert.h", "pthread.h", "ctype.h"}

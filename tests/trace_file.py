@@ -201,6 +201,10 @@ class TraceFile:
     def marks(self):
         return self._lazy("_marks", "MARKS", "trace_mark")
 
+    @property
+    def samplers(self):
+        return self._lazy("_samplers", "SAMPLERS", "trace_sampler")
+
     def mark_name(self, mark):
         return self.string(mark["name"])
 

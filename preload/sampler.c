@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sampler.c -- Where the time goes: samples of the stacks of the threads that run.
+ *
+ * The ticker's thread wakes up at random intervals, looks at the CPU clock of every thread, and
+ * sends a signal to those that have moved: they walk their own stack. A sample stands for the CPU
+ * time since the thread's sample before it, so all of it is accounted for, however late we are.
+ *
+ * A thread's end is not noticed, and its time since its last sample belongs to nobody. On average
+ * that is as much as the part of the interval before its birth that its first sample has not to
+ * account for, if it comes at an interval's random place. So the first sample stands for the whole
+ * interval: short threads, too, get their share. */
+#include "sampler.h"
+
+#include "clock.h"
+#include "lock.h"
+#include "options.h"
+#include "sample.h"
+#include "sampler_signal.h"
+#include "sys.h"
+#include "thread.h"
+#include "trace_file.h"
+
+#include <time.h>
+
+enum {
+    MOVED_NS = 20 * 1000, /* of CPU time, that make a sample worth it */
+    IDLE_LOOKS = 8,       /* in a row, before a thread is looked at less often */
+    SKIPS_MAX = 15,
+    UNANSWERED_MAX = 32, /* signals, before a thread counts as one that blocks them */
+    SETTLE_NS = 100 * 1000 * 1000,
+    QUIET_GAP_MAX_NS = 10 * 1000 * 1000 /* between two looks at a program that sleeps */
+};
+
+#define SECOND_NS 1000000000ul
+
+static struct lock hold_lock; /* held while signals are sent */
+static bool is_held;
+static bool is_on;
+static struct trace_sampler *account;
+static uint64_t random_state;
+static uint64_t due_ns;
+static uint64_t last_tick_ns;
+static uint64_t settle_due_ns;
+static uint64_t quiet_looks;
+static uint64_t base_cpu_ns;                      /* of the process, when it began */
+static uint64_t adjusted_own_ns, adjusted_cpu_ns; /* at the last look at the budget */
+static uint32_t ticker_tid;
+
+/* --- clocks --- */
+
+static bool read_cpu_clock(clockid_t clock, uint64_t *ret_ns)
+{
+    struct timespec time = {0};
+    if (sys(__NR_clock_gettime, clock, &time) != 0)
+        return false;
+    *ret_ns = (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
+    return true;
+}
+
+/* The kernel's number for the CPU clock of another thread. */
+static clockid_t clock_of(uint32_t tid)
+{
+    return (clockid_t)(~tid << 3 | 6);
+}
+
+static uint64_t process_cpu_ns(void)
+{
+    uint64_t all_ns = 0, own_ns = 0;
+    read_cpu_clock(CLOCK_PROCESS_CPUTIME_ID, &all_ns);
+    if (ticker_tid)
+        read_cpu_clock(clock_of(ticker_tid), &own_ns);
+    return all_ns - own_ns;
+}
+
+/* --- randomness: splitmix64 --- */
+
+static uint64_t next_random(void)
+{
+    uint64_t x = random_state += 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+/* Uniform in half a period to one and a half: it is their spread that keeps the samples from
+ * falling into step with the program. */
+static uint64_t random_gap(uint64_t period_ns)
+{
+    return period_ns / 2 + next_random() % (period_ns + 1);
+}
+
+/* --- a look at the threads --- */
+
+struct round {
+    uint64_t now_ns;
+    uint64_t gap_ns; /* since the round before */
+    uint32_t moved;
+};
+
+/* Counting begins here, for a thread that was there before us. */
+static bool is_new(struct thread *thread, uint64_t cpu_ns)
+{
+    struct sampled *sampled = thread->sampled;
+    if (sampled->is_known)
+        return false;
+    sampled->is_known = true;
+    account->threads_seen++;
+    if (sampled->start_ns)
+        return false; /* its clock has begun at zero */
+    sampled->base_cpu_ns = sampled->cpu_ns = cpu_ns;
+    return true;
+}
+
+static void skip_if_idle(struct sampled *sampled)
+{
+    if (++sampled->idle_looks <= IDLE_LOOKS)
+        return;
+    uint32_t skips = sampled->idle_looks - IDLE_LOOKS;
+    sampled->looks_to_skip = skips < SKIPS_MAX ? skips : SKIPS_MAX;
+}
+
+static uint64_t weight(const struct sampled *sampled, const struct round *round, uint64_t moved_ns)
+{
+    uint64_t age_ns = round->now_ns - sampled->start_ns;
+    if (sampled->has_sample || !sampled->start_ns || age_ns >= round->gap_ns || !age_ns)
+        return moved_ns;
+    return (uint64_t)((double)moved_ns * (double)round->gap_ns / (double)age_ns);
+}
+
+/* The thread has not yet taken the sample before this one. */
+static void leave_unanswered(struct thread *thread, uint64_t moved_ns)
+{
+    struct sampled *sampled = thread->sampled;
+    account->overrun_ns += moved_ns;
+    if (++sampled->unanswered == UNANSWERED_MAX)
+        account->threads_invisible++;
+    if (is_power_of_two(sampled->unanswered)) /* somebody may have waited for all signals */
+        sampler_signal_send(thread);
+}
+
+static void demand_sample(struct thread *thread, const struct round *round, uint64_t moved_ns)
+{
+    struct sampled *sampled = thread->sampled;
+    if (__atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE)) {
+        leave_unanswered(thread, moved_ns);
+        return;
+    }
+    sampled->unanswered = 0;
+    __atomic_store_n(&sampled->owed_ns, weight(sampled, round, moved_ns), __ATOMIC_RELEASE);
+    sampled->has_sample = true;
+    sampled->is_gone = !sampler_signal_send(thread);
+}
+
+static void look_at(struct thread *thread, void *data)
+{
+    struct round *round = data;
+    struct sampled *sampled = thread->sampled;
+    uint64_t cpu_ns;
+    if (!sampled || sampled->is_gone)
+        return;
+    if (sampled->looks_to_skip) {
+        sampled->looks_to_skip--;
+        return;
+    }
+    if (!read_cpu_clock(clock_of(thread->tid), &cpu_ns)) {
+        sampled->is_gone = true;
+        return;
+    }
+    if (is_new(thread, cpu_ns))
+        return;
+    uint64_t moved_ns = cpu_ns - sampled->cpu_ns;
+    if (moved_ns < MOVED_NS) {
+        skip_if_idle(sampled);
+        return;
+    }
+    sampled->idle_looks = 0;
+    sampled->cpu_ns = cpu_ns;
+    thread->totals->cpu_ns = cpu_ns - sampled->base_cpu_ns;
+    round->moved++;
+    demand_sample(thread, round, moved_ns);
+}
+
+static void look_at_all(uint64_t now_ns)
+{
+    struct round round = {.now_ns = now_ns, .gap_ns = now_ns - last_tick_ns};
+    uint64_t mask = lock_enter(&hold_lock);
+    if (!is_held)
+        thread_visit(look_at, &round);
+    lock_leave(&hold_lock, mask);
+    last_tick_ns = now_ns;
+    quiet_looks = round.moved ? 0 : quiet_looks + 1;
+}
+
+/* A program that sleeps is looked at less and less often. */
+static uint64_t next_gap(void)
+{
+    uint64_t gap_ns = random_gap(account->period_ns);
+    uint64_t longest_ns =
+        account->period_ns > QUIET_GAP_MAX_NS ? account->period_ns : QUIET_GAP_MAX_NS;
+    if (quiet_looks <= IDLE_LOOKS)
+        return gap_ns;
+    gap_ns *= quiet_looks - IDLE_LOOKS;
+    return gap_ns < longest_ns ? gap_ns : longest_ns;
+}
+
+/* --- the account --- */
+
+/* What sampling takes: the ticker's thread, and the samples on the program's. */
+static uint64_t own_ns(void)
+{
+    uint64_t ticker_ns = 0;
+    if (ticker_tid)
+        read_cpu_clock(clock_of(ticker_tid), &ticker_ns);
+    return ticker_ns + account->samples * account->cost_ns;
+}
+
+/* Lowers the rate while sampling takes more of the CPU time than it may, and raises it again up to
+ * what was asked for. */
+static void keep_budget(void)
+{
+    uint64_t spent_ns = account->own_ns - adjusted_own_ns;
+    uint64_t cpu_ns = account->cpu_ns - adjusted_cpu_ns;
+    if (cpu_ns < SECOND_NS / 4)
+        return;
+    adjusted_own_ns = account->own_ns;
+    adjusted_cpu_ns = account->cpu_ns;
+    double share = (double)spent_ns * 100 / (double)cpu_ns / options.cpu_budget_percent;
+    double period_ns = (double)account->period_ns * (share > 4 ? 4 : share < 0.5 ? 0.5 : share);
+    if (share > 0.8 && share <= 1)
+        return;
+    if (period_ns < (double)account->asked_period_ns)
+        period_ns = (double)account->asked_period_ns;
+    if (period_ns > (double)SECOND_NS / SAMPLER_HZ_MIN)
+        period_ns = (double)SECOND_NS / SAMPLER_HZ_MIN;
+    account->period_ns = (uint64_t)period_ns;
+}
+
+/* What has no sample: time of threads since their last one, most of which have ended. */
+static uint64_t unsampled_ns(void)
+{
+    uint64_t known_ns = account->sampled_ns + account->overrun_ns + account->lost_ns;
+    return account->cpu_ns > known_ns ? account->cpu_ns - known_ns : 0;
+}
+
+void sampler_settle(void)
+{
+    if (!is_on)
+        return;
+    account->cpu_ns = process_cpu_ns() - base_cpu_ns;
+    account->own_ns = own_ns();
+    account->exited_ns = unsampled_ns();
+}
+
+/* --- the interface --- */
+
+static struct trace_sampler *open_account(void)
+{
+    uint64_t mask = lock_enter(&trace_lock);
+    int64_t at = trace_reserve(SECTION_SAMPLERS, sizeof(struct trace_sampler));
+    if (at >= 0)
+        trace_publish(SECTION_SAMPLERS);
+    lock_leave(&trace_lock, mask);
+    return at < 0 ? NULL : &trace.samplers[(uint64_t)at / sizeof(struct trace_sampler)];
+}
+
+static void fill_account(void)
+{
+    uint64_t least_ns = account->cost_ns * 100 / options.cpu_budget_percent;
+    account->domain = DOMAIN_CPU;
+    account->engine = ENGINE_TGKILL;
+    account->signal = (uint32_t)sampler_signal_number();
+    account->asked_period_ns = SECOND_NS / options.cpu_hz;
+    account->period_ns = account->asked_period_ns > least_ns ? account->asked_period_ns : least_ns;
+    account->start_time_ns = clock_monotonic_ns();
+}
+
+void sampler_start(void)
+{
+    if (!options.cpu_hz || !options.has_ticker || !sampler_signal_begin())
+        return;
+    struct thread *thread = thread_self ? thread_self : thread_attach();
+    account = thread && thread->sampled ? open_account() : NULL;
+    if (!account)
+        return;
+    account->cost_ns = sampler_signal_measure();
+    fill_account();
+    last_tick_ns = account->start_time_ns;
+    random_state = account->start_time_ns ^ (uint64_t)trace.header->pid << 32;
+    base_cpu_ns = process_cpu_ns();
+    sample_set_account(DOMAIN_CPU, account);
+    __atomic_store_n(&is_on, true, __ATOMIC_RELEASE);
+}
+
+bool sampler_is_on(void)
+{
+    return __atomic_load_n(&is_on, __ATOMIC_RELAXED);
+}
+
+void sampler_thread_begins(void)
+{
+    if (*thread_generation == 0)
+        return;
+    uint64_t now_ns = clock_monotonic_ns();
+    struct thread *thread = thread_self ? thread_self : thread_attach();
+    if (thread && thread->sampled)
+        thread->sampled->start_ns = now_ns;
+}
+
+uint64_t sampler_due_ns(void)
+{
+    return is_on ? due_ns : UINT64_MAX;
+}
+
+void sampler_tick(uint64_t now_ns)
+{
+    if (!is_on || now_ns < due_ns)
+        return;
+    ticker_tid = (uint32_t)sys(__NR_gettid);
+    look_at_all(now_ns);
+    if (now_ns >= settle_due_ns) {
+        sampler_settle();
+        keep_budget();
+        settle_due_ns = now_ns + SETTLE_NS;
+    }
+    due_ns = now_ns + next_gap();
+}
+
+void sampler_hold(void)
+{
+    if (!is_on)
+        return;
+    uint64_t mask = lock_enter(&hold_lock);
+    is_held = true;
+    lock_leave(&hold_lock, mask);
+    sampler_signal_drain();
+}
+
+void sampler_release(void)
+{
+    __atomic_store_n(&is_held, false, __ATOMIC_RELAXED);
+}
+
+void sampler_after_fork(void)
+{
+    lock_reset(&hold_lock);
+    is_on = is_held = false;
+    ticker_tid = 0;
+    due_ns = settle_due_ns = quiet_looks = 0;
+    adjusted_own_ns = adjusted_cpu_ns = 0;
+    sample_set_account(DOMAIN_CPU, NULL);
+}
