@@ -47,6 +47,7 @@ class Row:
     configurations: tuple = ("glibc", "jemalloc")
     needs_root: bool = False
     seconds: int = HANG_S
+    is_long: bool = False         # only with --long
     what: str = ""                # one line for people
 
 
@@ -58,6 +59,85 @@ SINGLE_CALLS = ("fstat", "mmap", "mprotect", "munmap", "rt_sigprocmask", "madvis
                 "prlimit64", "membarrier", "close", "readlinkat", "process_vm_readv")
 
 ROWS = {
+    # The allocator's functions and their failures.
+    "known lines": Row(["exact_lines"], what="a thousand sizes at known lines"),
+    "every function": Row(["every_function"], what="every function of the family, and how it fails",
+                          # The oracle asks the loader for functions that glibc has not, which allocates.
+                          complete=None, anomalies=("reentrant",),
+                          configurations=("glibc", "mimalloc")),
+    "out of memory": Row(["out_of_memory"], oracle=False, configurations=("glibc",),
+                         anomalies=("untracked", "overflow", "grow_failed"), complete=None,
+                         what="address space runs out: the same NULL, the same errno"),
+    "reallocation race": Row(["realloc_race"], environment={"GLIBC_TUNABLES": "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"},
+                             what="eight threads reallocate in one arena"),
+    "frees of another thread's": Row(["cross_thread_free"], what="blocks are freed by other threads"),
+    # Before main and after it.
+    "constructors": Row(["constructors"], what="libraries allocate in their constructors"),
+    # jemalloc brings an operator new of its own, past malloc, and a delete that calls free.
+    "static destructors": Row(["static_destructors"], configurations=("glibc",), what="C++ objects allocate before main and after exit"),
+    "own libc": Row(["own_libc"], configurations=("glibc",), what="the executable exports getenv, open, mmap, clock_gettime …"),
+    # Ends.
+    **{f"end: {how}": Row(["exits", how], what=f"ends by {how}", anomalies=("unknown_free",) if how == "double_free" else (),
+                          complete=how in ("exit", "_exit", "quick_exit", "return", "pthread_exit"))
+       for how in ("return", "exit", "_exit", "quick_exit", "exit_group", "abort", "segv", "trap", "term", "kill",
+                   "stack_overflow", "double_free", "pthread_exit")},
+    # Processes.
+    "fork storm": Row(["fork_storm"], oracle=False, what="300 children that do nothing, 90 that become programs: one trace"),
+    "fork with threads": Row(["fork_threaded"], oracle=False, configurations=("glibc",), traces=range(1, 10**6), anomalies=("before_own_trace",),
+                             complete=None, what="forks while eight threads allocate"),
+    **{f"fork: {how}": Row(["fork_child", how], traces=range(1, 10), anomalies=("before_own_trace",), complete=None,
+                           what=f"a forked child that does {how.replace('_', ' ')}")
+       for how in ("nothing", "little", "lot", "grandchildren", "raw_clone")},
+    "vfork": Row(["vfork_exec"], oracle=False, traces=range(1, 10**6), what="vfork, posix_spawn, system, popen"),
+    "clones": Row(["clones"], oracle=False, traces=4, anomalies=("before_own_trace",), complete=None,
+                  what="_Fork, clone, clone3, and a child in shared memory"),
+    "exec chain": Row(["exec_chain", "4"], traces=4, complete=None, what="a program replaces itself four times"),
+    "exec fails": Row(["exec_fails"], traces=2, complete=None, what="600 failing execs, then one from a second thread"),
+    "daemon": Row(["daemonise", "{directory}/canary"], oracle=False, traces=range(1, 4), anomalies=("before_own_trace",),
+                  complete=None, configurations=("glibc",), what="two forks, all descriptors closed and used again"),
+    "closed descriptors": Row(["closed_descriptors"], what="closes every number again and again, and uses it"),
+    "four descriptors": Row(["fork_child", "nothing"], oracle=False, limits=((resource.RLIMIT_NOFILE, 4),),
+                            what="RLIMIT_NOFILE of 4"),
+    **{f"leaves root: {how}": Row(["leaves_root", how], oracle=False, needs_root=True, configurations=("glibc",), traces=count,
+                                  complete=None, anomalies=("before_own_trace",), what=f"is root no more: {how}")
+       for how, count in (("setuid", 1), ("chroot", 1), ("worker", 2))},
+    # Threads.
+    "threads": Row(["threads"], what="threads that allocate at once"),
+    "short threads": Row(["short_threads"], complete=None, anomalies=("threads_folded",), what="threads that come and go"),
+    "small stacks": Row(["small_stacks"], what="PTHREAD_STACK_MIN, 300 in turn and 200 at once"),
+    "keys and late variables": Row(["many_keys", "{programs}/libtls_library.so"],
+                                   what="every thread-specific key; a plugin with static TLS"),
+    "destructors of threads": Row(["tls_destructor"], what="allocates in the destructors of thread-specific data"),
+    # Signals and stacks.
+    "signals": Row(["signals"], is_long=True, seconds=300, complete=None, anomalies=("reentrant",),
+                   what="a handler allocates at 10 kHz"),
+    "signals on a stack of their own": Row(["signals", "altstack"], is_long=True, seconds=300, complete=None,
+                                           anomalies=("reentrant",), what="sigaltstack"),
+    "own timers": Row(["own_timers"], configurations=("glibc",), what="owns SIGPROF; no wait returns early"),
+    "longjmp": Row(["longjmp"], anomalies=("reentrant",), complete=None, what="longjmp out of handlers that interrupted malloc"),
+    "exceptions": Row(["exceptions"], configurations=("glibc",), what="C++ exceptions across many frames"),
+    "coroutines": Row(["coroutines"], complete=None, anomalies=("stack_cut", "stack_too_deep"), what="swapcontext, stacks of 8 KiB"),
+    "assembly": Row(["assembly"], complete=None, anomalies=("stack_cut", "stack_guessed"), what="code without unwind tables, odd frame pointers"),
+    "deep recursion": Row(["deep_recursion"], complete=None, anomalies=("stack_too_deep",), what="100,000 frames"),
+    "many call stacks": Row(["many_sites", "15"], what="32,768 call stacks"),
+    "small file": Row(["many_sites", "13"], oracle=False, limits=((resource.RLIMIT_FSIZE, MEBIBYTE),), complete=None,
+                      anomalies=("overflow", "grow_failed", "history_lost"), what="RLIMIT_FSIZE of 1 MiB"),
+    "tail calls": Row(["tail_calls"], complete=None, what="callers that are gone"),
+    # Code.
+    "unloaded libraries": Row(["dlopen_reuse"], what="dlopen and dlclose at the same address"),
+    "deep binding": Row(["deepbind"], oracle=False, anomalies=("unknown_free", "reused_live"), complete=None, what="RTLD_DEEPBIND"),
+    "lazy binding": Row(["plt"], what="calls through PLTs, pointers, dlsym"),
+    "locked memory": Row(["locked_memory"], oracle=False, configurations=("glibc",), what="mlockall of all that is to come"),
+    # Amounts.
+    "pairs and blocks": Row(["pairs", "2000000", "500000"], what="2e6 pairs, 5e5 blocks at once"),
+    "1e9 pairs": Row(["pairs", "1000000000", "0"], is_long=True, seconds=3600, oracle=False, configurations=("glibc",),
+                     what="1e9 pairs"),
+    "2e7 blocks": Row(["pairs", "0", "20000000"], is_long=True, seconds=3600, oracle=False, configurations=("glibc",),
+                      what="2e7 blocks at once"),
+    "2,000 living threads": Row(["small_stacks", "2000"], is_long=True, seconds=600, configurations=("glibc",),
+                                what="2,000 threads at once"),
+    "1e6 call stacks": Row(["many_sites", "20"], is_long=True, seconds=1200, oracle=False, configurations=("glibc",),
+                           complete=None, anomalies=("overflow", "grow_failed"), what="1,048,576 call stacks"),
     # A filter may take the room for more call sites away; then totals stay exact and the trace says so.
     **{f"filter {name}": Row(["filtered", name], oracle=False, configurations=("glibc",), complete=None,
                              anomalies=("overflow", "grow_failed", "untracked", "unknown_free", "reused_live"),
@@ -83,7 +163,7 @@ class Hostile:
         self.results = {}
 
     def arguments(self, row, directory):
-        return [self.build.program(row.arguments[0]), *(text.replace("{directory}", str(directory))
+        return [self.build.program(row.arguments[0]), *(text.replace("{directory}", str(directory)).replace("{programs}", str(self.build.programs))
                                                         for text in row.arguments[1:])]
 
     def run_plain(self, row, behind):
@@ -140,7 +220,7 @@ class Hostile:
         for configuration in row.configurations:
             libraries, environment = CONFIGURATIONS[configuration]
             behind = [find(library) for library in libraries]
-            title = f"{name}, {configuration}"
+            title, start = f"{name}, {configuration}", time.monotonic()
             why = self.why_not(row, behind)
             if why:
                 self.tap.skip(title, why)
@@ -151,6 +231,8 @@ class Hostile:
             except (subprocess.TimeoutExpired, AssertionError, OSError) as error:
                 wrong = [f"{type(error).__name__}: {error}"]
             self.tap.ok(not wrong, title, "\n".join(wrong))
+            if time.monotonic() - start > 5:
+                self.tap.note(f"{title}: {time.monotonic() - start:.1f} s")
             self.results[name, configuration] = "same" if not wrong else "differs"
 
     def why_not(self, row, behind):
@@ -178,6 +260,8 @@ def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         hostile = Hostile(tap, tracer)
         for name, row in ROWS.items():
+            if row.is_long and not options.long:
+                continue
             if not options.names or any(wanted in name for wanted in options.names):
                 tap.run(lambda _, name=name, row=row: hostile.run(name, row), name=name)
 
