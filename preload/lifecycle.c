@@ -190,7 +190,11 @@ static bool begin(void)
     if (handover.random)
         unwind_init(handover.random[0], handover.random[1]);
     trace_file_set_program(handover.arguments[0] ? text_basename(handover.arguments[0]) : "");
-    if (!thread_init() || !create_trace(false) || !callsite_init())
+    if (!thread_init()) {
+        text_warn("nothing is recorded, the kernel cannot tell forked children", "", "");
+        return false;
+    }
+    if (!create_trace(false) || !callsite_init())
         return false;
     live_init(real_is_glibc_malloc(), trace.header->start_time_ns);
     sampling_has_gaps = options.sample_bytes != 0;
