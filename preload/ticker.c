@@ -199,13 +199,15 @@ static void wake(void)
 
 /* --- starting and stopping it, under ticker_lock, which blocks all signals --- */
 
+/* The guard may be read: it can lie among this library's data, where garbage collectors look for
+ * pointers. */
 static bool has_stack(void)
 {
     if (stack)
         return true;
     stack = arena_map(STACK_BYTES);
     if (stack)
-        sys(__NR_mprotect, stack, GUARD_BYTES, PROT_NONE);
+        sys(__NR_mprotect, stack, GUARD_BYTES, PROT_READ);
     return stack != NULL;
 }
 

@@ -127,6 +127,7 @@ ROWS = {
     "unloaded libraries": Row(["dlopen_reuse"], what="dlopen and dlclose at the same address"),
     "deep binding": Row(["deepbind"], oracle=False, anomalies=("unknown_free", "reused_live"), complete=None, what="RTLD_DEEPBIND"),
     "lazy binding": Row(["plt"], what="calls through PLTs, pointers, dlsym"),
+    "scanned data": Row(["scans_data"], what="reads all libraries' data, as garbage collectors do"),
     "locked memory": Row(["locked_memory"], oracle=False, configurations=("glibc",), what="mlockall of all that is to come"),
     # Amounts.
     "pairs and blocks": Row(["pairs", "2000000", "500000"], what="2e6 pairs, 5e5 blocks at once"),
