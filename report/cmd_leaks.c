@@ -27,6 +27,7 @@ enum {
     OPTION_ALL = OPTION_LONG,
     OPTION_ALL_FRAMES,
     OPTION_COLOR,
+    OPTION_DOMAIN,
     OPTION_EXCLUDE,
     OPTION_FAIL_ABOVE,
     OPTION_FILTER,
@@ -46,6 +47,8 @@ static const struct option_row rows[] = {
     {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
     {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
     {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
+    {OPTION_DOMAIN, "domain", "DOMAIN",
+     "heap (default), pool: the program's own allocators, mapped"},
     {OPTION_SUPPRESSIONS, "suppressions", "FILE", "as LeakSanitizer's: leak:PATTERN"},
     {OPTION_FAIL_ABOVE, "fail-above", "SIZE",
      "exit 1 if more than that grows in an hour; 0: at all"},
@@ -62,6 +65,7 @@ struct request {
     const char *operand; /* the trace, NULL: the newest */
     const char *suppressions_path;
     uint64_t limit;
+    uint32_t domain; /* enum trace_domain */
     struct leaks_gate gate;
     enum color_when color;
     bool has_limit, has_gate, is_all, is_system, is_json, is_help, with_traceback;
@@ -125,6 +129,9 @@ static bool take_option(struct request *request, int id, const char *value)
     case OPTION_OUTLIVED:
         is_ok = text_to_number(value, UINT64_MAX, &request->query.outlived_allocs) &&
                 request->query.outlived_allocs;
+        break;
+    case OPTION_DOMAIN:
+        is_ok = label_to_domain(value, &request->domain);
         break;
     case OPTION_FILTER:
     case OPTION_EXCLUDE:
@@ -190,8 +197,9 @@ static bool load(struct hunt *hunt, struct error *error)
     if (!moment_divide(&moment, hunt->request->operand, &trace, error))
         return false;
     hunt->path = find_trace(trace, error);
-    bool is_ok = hunt->path && trace_open(&hunt->trace, hunt->path, error) &&
-                 moment_rewind(&moment, &hunt->trace, error) && has_past(&hunt->trace, error);
+    bool is_ok = hunt->path && trace_open(&hunt->trace, hunt->path, error);
+    hunt->trace.domain = hunt->request->domain;
+    is_ok = is_ok && moment_rewind(&moment, &hunt->trace, error) && has_past(&hunt->trace, error);
     moment_finish(&moment);
     free(trace);
     return is_ok;
@@ -300,6 +308,8 @@ static void print_next(const struct hunt *hunt)
 static void print_text(struct hunt *hunt)
 {
     const struct request *request = hunt->request;
+    static const char *const domains[MEMORY_DOMAIN_COUNT] = {"", " in custom pools",
+                                                             " in mappings"};
     const struct leaks *leaks = &hunt->leaks;
     const struct style style = terminal_style(stdout, request->color);
     const struct table table = {.out = stdout,
@@ -311,7 +321,7 @@ static void print_text(struct hunt *hunt)
     print_title(hunt, &style);
     leaks_table_write_head(stdout, leaks);
     summary_write_reasons(stdout, &hunt->trace, "  ", &style);
-    printf("\n%s %s:\n", leaks_noun(request->query.group_by, 2),
+    printf("\n%s%s %s:\n", leaks_noun(request->query.group_by, 2), domains[request->domain],
            request->is_all ? "by growth per hour" : "that grow, by growth per hour");
     uint64_t written = leaks_table_write(&table, leaks, request->is_all);
     if (!written)

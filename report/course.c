@@ -57,7 +57,7 @@ static void set_times(struct course *course, const struct ticks *ticks)
 
 /* --- changes --- */
 
-/* Pools and mappings are not the heap's. */
+/* What is of another domain than that which is shown is left out. */
 static bool is_counted(const struct trace *trace, uint32_t id)
 {
     return id && trace_site(trace, id);

@@ -66,6 +66,7 @@ static void write_head(struct json *json, const struct leaks *leaks)
     json_member_unsigned(json, "duration_ns", trace_duration_ns(trace));
     if (trace->header.sample_bytes)
         json_member_unsigned(json, "sample_bytes", trace->header.sample_bytes);
+    json_member_string(json, "domain", label_domain(trace->domain));
     json_member_unsigned(json, "span_ns", course->times_ns[course->point_count - 1]);
     json_member_unsigned(json, "ticks", course->tick_count);
     json_member_unsigned(json, "judged_from_ns", leaks->from_ns);

@@ -71,7 +71,7 @@ def shrinks(size=1_000_000):
 class Made:
     """A made trace of such sites, the n-th at offset 16 * n, and what the tool says of it."""
 
-    def __init__(self, tool, path, sites, seconds=TICKS):
+    def __init__(self, tool, path, sites, seconds=TICKS, domains=None):
         self.tool, self.path = tool, path
         trace = MadeTrace(seconds=seconds)
         module = trace.module("/nonexistent/demo")
@@ -80,7 +80,7 @@ class Made:
         for number, changes in enumerate(sites, 1):
             node = trace.node(0, module, 16 * number)
             totals = [sum(column) for column in zip(*changes)]
-            ids.append(trace.counters(node, *totals))
+            ids.append(trace.counters(node, *totals, domain=(domains or {}).get(number, "DOMAIN_HEAP")))
         for k in range(ticks):
             changes = {number: site[k] for number, site in zip(ids, sites) if any(site[k])}
             trace.tick((k + 1) * seconds / ticks, changes)
@@ -306,6 +306,8 @@ def check_options(setting):
     tap.ok('  Module "/nonexistent/demo", offset 0x10\n' in text and "next: memtrace diff --traceback" in text, "--traceback", text)
     text = setting.tool("leaks", "--all", "-n", "0", made.path).stdout.decode()
     tap.ok("demo+0x30" in text and "(--all shows" not in text, "--all", text)
+    pools = setting.make([leak(30), leak(20), leak(10)], domains={2: "DOMAIN_POOL"})
+    tap.equal((list(pools.trends()), list(pools.trends("--domain=pool"))), ([1, 3], [2]), "--domain")
     freed = leak(30)
     freed[-1] = (1, 30, TICKS, 30 * TICKS)
     at_exit = setting.make([start(), freed, steady(random.Random(1), 100)])
