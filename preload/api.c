@@ -132,66 +132,46 @@ static void dump_object_traceback(int fd, const void *block)
  * As in the hooks, the call stack begins with who called. A handler that has interrupted a hook may
  * do this all the same: it touches nothing of the heap's. */
 
-/* Who calls, inside the recorder; or a treatment. */
-static struct asker begin_pool(uint64_t sp)
-{
-    struct asker asker = {.thread = thread_self};
-    if (likely(asker.thread && !asker.thread->busy) &&
-        likely(thread_begin(asker.thread, BUSY_RECORDING, sp)))
-        return asker;
-    asker.thread = lifecycle_begin(BUSY_RECORDING, sp);
-    asker.is_nested = asker.thread == treatment(TREAT_NESTED);
-    if (asker.is_nested)
-        asker.thread = thread_self;
-    return asker;
-}
-
-static void end_pool(const struct asker *asker)
-{
-    if (!asker->is_nested)
-        thread_end(asker->thread);
-}
-
-static __attribute__((noinline)) struct asker begin_pool_in_child(uint64_t sp)
+static __attribute__((noinline)) struct guest begin_pool_in_child(uint64_t sp)
 {
     bool is_nested;
     lifecycle_ask(sp, &is_nested); /* it gets a trace of its own for this */
-    return begin_pool(sp);
+    return lifecycle_enter_apart(sp);
 }
 
 static void pool_alloc(const void *pool, const void *block, size_t size_bytes)
 {
     const struct frame_start start = {CALLER_PC(), CALLER_SP(), CALLER_FP()};
     uint64_t sp = (uint64_t)__builtin_frame_address(0);
-    struct asker asker = begin_pool(sp);
-    if (unlikely(asker.thread == treatment(TREAT_BEFORE_OWN_TRACE)))
-        asker = begin_pool_in_child(sp);
-    if (unlikely(!is_thread(asker.thread)))
+    struct guest guest = lifecycle_enter_apart(sp);
+    if (unlikely(guest.thread == treatment(TREAT_BEFORE_OWN_TRACE)))
+        guest = begin_pool_in_child(sp);
+    if (unlikely(!is_thread(guest.thread)))
         return;
-    pools_allocated(asker.thread, pool, block, size_bytes, start);
-    end_pool(&asker);
+    pools_allocated(guest.thread, pool, block, size_bytes, start);
+    lifecycle_leave_apart(&guest);
 }
 
 static void pool_free(const void *pool, const void *block)
 {
-    struct asker asker = begin_pool((uint64_t)__builtin_frame_address(0));
-    if (asker.thread == treatment(TREAT_BEFORE_OWN_TRACE))
+    struct guest guest = lifecycle_enter_apart((uint64_t)__builtin_frame_address(0));
+    if (guest.thread == treatment(TREAT_BEFORE_OWN_TRACE))
         pools_forget_block(pool, block);
-    if (unlikely(!is_thread(asker.thread)))
+    if (unlikely(!is_thread(guest.thread)))
         return;
-    pools_freed(asker.thread, pool, block);
-    end_pool(&asker);
+    pools_freed(guest.thread, pool, block);
+    lifecycle_leave_apart(&guest);
 }
 
 static void pool_clear(const void *pool)
 {
-    struct asker asker = begin_pool((uint64_t)__builtin_frame_address(0));
-    if (asker.thread == treatment(TREAT_BEFORE_OWN_TRACE))
+    struct guest guest = lifecycle_enter_apart((uint64_t)__builtin_frame_address(0));
+    if (guest.thread == treatment(TREAT_BEFORE_OWN_TRACE))
         pools_forget_pool(pool);
-    if (unlikely(!is_thread(asker.thread)))
+    if (unlikely(!is_thread(guest.thread)))
         return;
-    pools_cleared(asker.thread, pool);
-    end_pool(&asker);
+    pools_cleared(guest.thread, pool);
+    lifecycle_leave_apart(&guest);
 }
 
 /* --- moments --- */

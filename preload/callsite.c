@@ -416,14 +416,14 @@ uint32_t callsite_counters_of_node(struct callsite_cache *cache, uint32_t node, 
     return likely(counters) ? counters : new_site(cache, node, thread);
 }
 
-static struct callsite_cache shared_sites; /* under trace_lock */
+static struct callsite_cache shared_sites[MEMORY_DOMAIN_COUNT]; /* under trace_lock */
 
-uint32_t callsite_shared_counters(uint32_t node)
+uint32_t callsite_shared_counters(uint32_t node, enum trace_domain domain)
 {
     uint64_t mask = lock_enter(&trace_lock);
-    uint32_t counters = find_site(&shared_sites, node);
+    uint32_t counters = find_site(&shared_sites[domain], node);
     if (!counters)
-        counters = add_site(&shared_sites, node, 0);
+        counters = add_site(&shared_sites[domain], node, (uint32_t)domain << OWNER_DOMAIN_SHIFT);
     lock_leave(&trace_lock, mask);
     return counters ? counters : COUNTERS_OVERFLOW;
 }
@@ -452,19 +452,19 @@ void callsite_retire(struct callsite_cache *cache)
 
 bool callsite_init(void)
 {
-    enum {
-        POOL = DOMAIN_POOL << OWNER_DOMAIN_SHIFT
-    };
-    static const uint32_t shared_nodes[COUNTERS_FIRST_OWNED] = {
-        [COUNTERS_OVERFLOW] = SPECIAL_OVERFLOW,
-        [COUNTERS_REENTRANT] = SPECIAL_REENTRANT,
-        [COUNTERS_BEFORE_OWN_TRACE] = SPECIAL_BEFORE_OWN_TRACE,
-        [COUNTERS_POOL_OVERFLOW] = SPECIAL_OVERFLOW};
+    static const struct trace_owner shared[COUNTERS_FIRST_OWNED] = {
+        [COUNTERS_OVERFLOW] = {SPECIAL_OVERFLOW, DOMAIN_HEAP},
+        [COUNTERS_REENTRANT] = {SPECIAL_REENTRANT, DOMAIN_HEAP},
+        [COUNTERS_BEFORE_OWN_TRACE] = {SPECIAL_BEFORE_OWN_TRACE, DOMAIN_HEAP},
+        [COUNTERS_POOL_OVERFLOW] = {SPECIAL_OVERFLOW, DOMAIN_POOL},
+        [COUNTERS_MAPPED_OVERFLOW] = {SPECIAL_OVERFLOW, DOMAIN_MAPPED},
+        [COUNTERS_MAPPED_REENTRANT] = {SPECIAL_REENTRANT, DOMAIN_MAPPED},
+        [COUNTERS_MAPPED_BEFORE_OWN_TRACE] = {SPECIAL_BEFORE_OWN_TRACE, DOMAIN_MAPPED}};
     for (uint32_t special = 0; special < SPECIAL_COUNT; special++)
         if (create_node(0, special ? NODE_MODULE_SPECIAL : 0, special) != special)
             return false;
     for (uint32_t id = COUNTERS_NONE; id < COUNTERS_FIRST_OWNED; id++)
-        create_counters(shared_nodes[id], id == COUNTERS_POOL_OVERFLOW ? POOL : 0);
+        create_counters(shared[id].node, shared[id].thread_domain << OWNER_DOMAIN_SHIFT);
     return trace_count(SECTION_COUNTERS) == COUNTERS_FIRST_OWNED;
 }
 
@@ -473,5 +473,5 @@ void callsite_after_fork(void)
     orphans = NULL;
     orphan_bits = 0;
     orphan_used = 0;
-    shared_sites = (struct callsite_cache){0};
+    memset(shared_sites, 0, sizeof shared_sites);
 }

@@ -6,6 +6,7 @@
 #ifndef MEMTRACE_CALLSITE_H
 #define MEMTRACE_CALLSITE_H
 
+#include "trace_format.h"
 #include "unwind.h"
 
 #include <stdbool.h>
@@ -17,7 +18,10 @@ enum shared_counters {
     COUNTERS_OVERFLOW,
     COUNTERS_REENTRANT,
     COUNTERS_BEFORE_OWN_TRACE,
-    COUNTERS_POOL_OVERFLOW, /* of custom pools */
+    COUNTERS_POOL_OVERFLOW,   /* of custom pools */
+    COUNTERS_MAPPED_OVERFLOW, /* of mappings, and so on */
+    COUNTERS_MAPPED_REENTRANT,
+    COUNTERS_MAPPED_BEFORE_OWN_TRACE,
     COUNTERS_FIRST_OWNED
 };
 
@@ -49,7 +53,7 @@ uint32_t callsite_counters_of_node(struct callsite_cache *cache, uint32_t node, 
 
 /* Counters of a node that no thread owns, to be updated atomically: for signal handlers that
  * interrupt the recorder. */
-uint32_t callsite_shared_counters(uint32_t node);
+uint32_t callsite_shared_counters(uint32_t node, enum trace_domain domain);
 
 /* Code was unloaded: addresses mean something else now. Nodes and counters stay. */
 void callsite_forget_paths(struct callsite_cache *cache);

@@ -11,10 +11,8 @@ struct domain_thread *domain_begin(struct thread *thread, enum trace_domain doma
     struct domain_thread *own = thread->domains[domain];
     if (unlikely(!own))
         own = thread_add_domain(thread, domain);
-    if (unlikely(!own || own->is_busy)) {
-        trace_count_anomaly(ANOMALY_POOLS_LOST);
+    if (unlikely(!own || own->is_busy))
         return NULL;
-    }
     __atomic_store_n(&own->is_busy, true, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return own;
@@ -46,13 +44,13 @@ static uint32_t thread_domain(const struct thread *thread, enum trace_domain dom
     return thread->index | (uint32_t)domain << OWNER_DOMAIN_SHIFT;
 }
 
-/* What the heap has in common for lack of room, pools have apart. */
-static uint32_t or_overflow(uint32_t counters)
+/* What a domain has in common for lack of room. */
+static uint32_t or_overflow(uint32_t counters, enum trace_domain domain)
 {
     if (likely(counters != COUNTERS_OVERFLOW))
         return counters;
     trace_count_anomaly(ANOMALY_OVERFLOW);
-    return COUNTERS_POOL_OVERFLOW;
+    return domain == DOMAIN_POOL ? COUNTERS_POOL_OVERFLOW : COUNTERS_MAPPED_OVERFLOW;
 }
 
 uint32_t domain_counters(struct thread *thread, struct domain_thread *own, enum trace_domain domain,
@@ -65,7 +63,8 @@ uint32_t domain_counters(struct thread *thread, struct domain_thread *own, enum 
     if (likely(counters))
         return counters;
     unwinder_walk(unwinder, start.pc, start.sp, start.fp);
-    counters = or_overflow(callsite_counters(&own->sites, unwinder, thread_domain(thread, domain)));
+    counters = or_overflow(callsite_counters(&own->sites, unwinder, thread_domain(thread, domain)),
+                           domain);
     own->last_counters = counters;
     unwinder_memorize(unwinder, counters);
     return counters;
@@ -87,7 +86,7 @@ static uint32_t own_counters(struct thread *thread, struct domain_thread *own,
     if (counters_are_shared(counters) ||
         likely(__atomic_load_n(&owner->thread_domain, __ATOMIC_RELAXED) == wanted))
         return counters;
-    return or_overflow(callsite_counters_of_node(&own->sites, owner->node, wanted));
+    return or_overflow(callsite_counters_of_node(&own->sites, owner->node, wanted), domain);
 }
 
 void domain_released(struct thread *thread, struct domain_thread *own, enum trace_domain domain,
@@ -99,6 +98,11 @@ void domain_released(struct thread *thread, struct domain_thread *own, enum trac
         count = sampling_weight(block, size_bytes, options.sample_bytes);
     if (is_temporary)
         own->last_block = NULL;
-    counters_add_free(own_counters(thread, own, domain, counters), count, size_bytes * count,
-                      is_temporary);
+    domain_freed(thread, own, domain, counters, count, size_bytes * count, is_temporary);
+}
+
+void domain_freed(struct thread *thread, struct domain_thread *own, enum trace_domain domain,
+                  uint32_t counters, uint64_t count, uint64_t size_bytes, bool is_temporary)
+{
+    counters_add_free(own_counters(thread, own, domain, counters), count, size_bytes, is_temporary);
 }

@@ -9,7 +9,7 @@
 #include "thread.h"
 
 /* The calling thread's share in a domain, until domain_end. NULL: a signal handler has interrupted
- * a call of the same kind, or there is no memory; both are counted. */
+ * a call of the same kind, or there is no memory. */
 struct domain_thread *domain_begin(struct thread *thread, enum trace_domain domain);
 void domain_end(struct domain_thread *own);
 
@@ -26,5 +26,9 @@ void domain_allocated(struct domain_thread *own, const void *block, uint64_t siz
                       uint64_t count, uint32_t counters);
 void domain_released(struct thread *thread, struct domain_thread *own, enum trace_domain domain,
                      const void *block, uint64_t size_bytes, uint32_t counters);
+
+/* So many blocks of these counters, and so many bytes, were given back. */
+void domain_freed(struct thread *thread, struct domain_thread *own, enum trace_domain domain,
+                  uint32_t counters, uint64_t count, uint64_t size_bytes, bool is_temporary);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "counters.h"
+#include "mappings.h"
 #include "options.h"
 #include "pools.h"
 #include "sampling.h"
@@ -99,6 +100,7 @@ void heap_forget(void)
     __atomic_fetch_add(&trace.header->clears, 1, __ATOMIC_SEQ_CST);
     live_clear();
     pools_forget();
+    mappings_forget();
     thread_visit(forget_held_back, NULL);
     totals_forget();
     forget_figures();
@@ -111,6 +113,7 @@ void heap_after_fork(void)
     if (is_forgetting) {
         live_clear();
         pools_forget();
+        mappings_forget();
     }
     is_forgetting = false;
 }
@@ -337,7 +340,7 @@ void heap_released_nested(struct thread *thread, const void *block, struct live_
     if (!counters)
         return;
     if (!counters_are_shared(counters))
-        counters = callsite_shared_counters(trace.owners[counters].node);
+        counters = callsite_shared_counters(trace.owners[counters].node, DOMAIN_HEAP);
     uint64_t count = weight(block, taken);
     uint64_t size_bytes = taken.size_bytes * count;
     counters_add_free_shared(&trace.counters[counters], count, size_bytes, false);

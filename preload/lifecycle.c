@@ -19,6 +19,7 @@
 #include "live.h"
 #include "loader.h"
 #include "lock.h"
+#include "mappings.h"
 #include "marks.h"
 #include "modules.h"
 #include "options.h"
@@ -65,6 +66,8 @@ static struct trace_string executable_string;
 static struct {
     struct trace_counters blocks;
     uint64_t calls[CALL_MAX];
+    uint64_t mapped_count;
+    uint64_t mapped_bytes;
 } before;
 
 extern void *__libc_stack_end;
@@ -233,9 +236,11 @@ static void become_child(void)
     thread_after_fork();
     world_after_fork();
     pools_after_fork();
+    mappings_after_fork();
     heap_after_fork();
     before.blocks = (struct trace_counters){0};
     memset(before.calls, 0, sizeof before.calls);
+    before.mapped_count = before.mapped_bytes = 0;
     thread_raise_generation();
     state = options.follow_fork ? STATE_BEFORE_OWN_TRACE : STATE_INERT;
 }
@@ -295,6 +300,7 @@ static void promote(void)
             take_inventory();
             begin_history();
             pools_begin();
+            mappings_begin();
             struct thread *thread = thread_attach();
             if (thread)
                 add_totals(thread->totals);
@@ -333,6 +339,14 @@ void lifecycle_count_released(struct live_block taken)
         return;
     __atomic_fetch_add(&before.blocks.free_count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&before.blocks.freed_bytes, taken.size_bytes, __ATOMIC_RELAXED);
+}
+
+void lifecycle_count_mapped(uint64_t size_bytes)
+{
+    uint64_t bytes = __atomic_add_fetch(&before.mapped_bytes, size_bytes, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&before.mapped_count, 1, __ATOMIC_RELAXED) >= WORTH_CALLS ||
+        bytes >= WORTH_BYTES)
+        promote();
 }
 
 void lifecycle_count_freed(const void *block)
@@ -381,6 +395,7 @@ static struct thread *enter_ready(uint64_t sp)
         thread->busy = BUSY_NOT;
         thread_abandoned(thread);
         pools_abandoned(thread);
+        mappings_abandoned(thread);
     }
     world_wait();
     if (thread->generation != *thread_generation)
@@ -417,6 +432,25 @@ struct thread *lifecycle_begin(enum busy busy, uint64_t sp)
             return thread;
         thread_end(thread);
     }
+}
+
+struct guest lifecycle_enter_apart(uint64_t sp)
+{
+    struct guest guest = {.thread = thread_self};
+    if (likely(guest.thread && !guest.thread->busy) &&
+        likely(thread_begin(guest.thread, BUSY_RECORDING, sp)))
+        return guest;
+    guest.thread = lifecycle_begin(BUSY_RECORDING, sp);
+    guest.is_nested = guest.thread == treatment(TREAT_NESTED);
+    if (guest.is_nested)
+        guest.thread = thread_self;
+    return guest;
+}
+
+void lifecycle_leave_apart(const struct guest *guest)
+{
+    if (!guest->is_nested && is_thread(guest->thread))
+        thread_end(guest->thread);
 }
 
 /* --- end --- */

@@ -34,6 +34,17 @@ static inline struct thread *treatment(enum treatment how)
  * a nested call from one after a longjmp out of us. */
 struct thread *lifecycle_begin(enum busy busy, uint64_t sp);
 
+/* Who calls; see lifecycle_enter_apart. */
+struct guest {
+    struct thread *thread; /* or a treatment */
+    bool is_nested;
+};
+
+/* As lifecycle_begin and thread_end, for what touches nothing of the heap's: a signal handler that
+ * has interrupted a hook, or an allocator inside one, gets its thread all the same. */
+struct guest lifecycle_enter_apart(uint64_t sp);
+void lifecycle_leave_apart(const struct guest *guest);
+
 /* For what the program asks: the calling thread, attached; a forked child gets its own trace for
  * it. *ret_is_nested: the question comes from inside another call of the same thread. NULL if
  * nothing is recorded here. */
@@ -44,6 +55,7 @@ void lifecycle_count_call(enum trace_call call);
 void lifecycle_count_allocated(const void *block, uint64_t size_bytes);
 void lifecycle_count_freed(const void *block);
 void lifecycle_count_released(struct live_block taken);
+void lifecycle_count_mapped(uint64_t size_bytes);
 
 /* True if this process is being recorded into a trace of its own. */
 bool lifecycle_is_recording(void);

@@ -300,11 +300,19 @@ static void free_in(struct thread *thread, struct domain_thread *own, uint64_t p
     release(thread, own, address, taken);
 }
 
+static struct domain_thread *begin(struct thread *thread)
+{
+    struct domain_thread *own = domain_begin(thread, DOMAIN_POOL);
+    if (unlikely(!own))
+        trace_count_anomaly(ANOMALY_POOLS_LOST);
+    return own;
+}
+
 void pools_allocated(struct thread *thread, const void *pool, const void *block,
                      uint64_t size_bytes, struct frame_start start)
 {
     struct live_block old = {0};
-    struct domain_thread *own = block ? domain_begin(thread, DOMAIN_POOL) : NULL;
+    struct domain_thread *own = block ? begin(thread) : NULL;
     if (!own)
         return;
     uint64_t count = domain_draw(thread, own, block, size_bytes);
@@ -324,7 +332,7 @@ void pools_allocated(struct thread *thread, const void *pool, const void *block,
 
 void pools_freed(struct thread *thread, const void *pool, const void *block)
 {
-    struct domain_thread *own = block ? domain_begin(thread, DOMAIN_POOL) : NULL;
+    struct domain_thread *own = block ? begin(thread) : NULL;
     if (!own)
         return;
     free_in(thread, own, (uint64_t)pool, (uint64_t)block);
@@ -367,7 +375,7 @@ static void empty_shard(struct thread *thread, struct domain_thread *own, struct
 
 void pools_cleared(struct thread *thread, const void *pool)
 {
-    struct domain_thread *own = domain_begin(thread, DOMAIN_POOL);
+    struct domain_thread *own = begin(thread);
     if (!own)
         return;
     for (uint64_t region = 0; region < SPREAD; region++)

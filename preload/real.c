@@ -118,6 +118,12 @@ void real_init(void)
     FIND(on_exit);
     FIND(pthread_create);
     FIND(fork);
+    FIND(mmap);
+    FIND(mmap64);
+    FIND(munmap);
+    FIND(mremap);
+    FIND(brk);
+    FIND(sbrk);
     resolve_missing();
     __atomic_store_n(&real.malloc, (__typeof__(real.malloc))next_symbol("malloc"),
                      __ATOMIC_RELEASE);

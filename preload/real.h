@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct real {
@@ -55,6 +56,12 @@ struct real {
     int (*on_exit)(void (*)(int, void *), void *);
     int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
     pid_t (*fork)(void);
+    void *(*mmap)(void *, size_t, int, int, int, off_t);
+    void *(*mmap64)(void *, size_t, int, int, int, off_t);
+    int (*munmap)(void *, size_t);
+    void *(*mremap)(void *, size_t, size_t, int, ...);
+    int (*brk)(void *);
+    void *(*sbrk)(intptr_t);
 };
 
 extern struct real real;

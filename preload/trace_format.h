@@ -89,9 +89,10 @@ enum trace_anomaly {
                                  information: taken to keep a frame pointer */
     ANOMALY_MARKS_LOST,       /* marks that found no room */
     ANOMALY_HISTORY_LOST,     /* ticks of the history that could not be written */
-    ANOMALY_POOLS_LOST,  /* calls for custom pools that are not counted, or parts of the table of
-                            their blocks that were lost */
-    ANOMALY_SERIES_LOST, /* points of the series that could not be written */
+    ANOMALY_POOLS_LOST,    /* calls for custom pools that are not counted, or parts of the table of
+                              their blocks that were lost */
+    ANOMALY_SERIES_LOST,   /* points of the series that could not be written */
+    ANOMALY_MAPPINGS_LOST, /* calls that map memory that are not counted, or their table was lost */
     ANOMALY_COUNT,
     ANOMALY_MAX = 24
 };

@@ -6,6 +6,7 @@
 #include "usage.h"
 
 #include "cgroup.h"
+#include "mappings.h"
 #include "options.h"
 #include "rss.h"
 #include "sys.h"
@@ -161,7 +162,7 @@ void usage_read(struct trace_point *point, uint64_t now_ns, enum usage_effort ef
     point->cgroup_max_bytes = known.cgroup.max_bytes;
     read_shares(point, now_ns);
     read_heap(point);
-    point->mapped_bytes = one(-1); /* nobody counts them yet */
+    point->mapped_bytes = one(mappings_live_bytes());
     point->minor_faults = usage.ru_minflt;
     point->major_faults = usage.ru_majflt;
     point->cpu_user_ns = nanoseconds(usage.ru_utime);

@@ -34,6 +34,8 @@ static const char *const anomaly_words[ANOMALY_COUNT] = {
     [ANOMALY_MARKS_LOST] = "%s marks found no room: they have no names to be compared by",
     [ANOMALY_POOLS_LOST] = "%s calls for custom pools are not counted, or parts of the table of "
                            "their blocks were lost: figures of pools only",
+    [ANOMALY_MAPPINGS_LOST] = "%s calls that map memory are not counted, or the table of mappings "
+                              "was lost: figures of mappings only",
     [ANOMALY_HISTORY_LOST] = "%s ticks of the history could not be written: earlier moments are "
                              "known less finely",
     [ANOMALY_SERIES_LOST] = "%s readings of the process's memory could not be written: the series "

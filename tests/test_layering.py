@@ -16,7 +16,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 # preload/: a file may include headers of a lower or of its own level, without cycles.
 LEVELS = [
-    {"trace_format", "memtrace", "sys", "text", "small_file", "lock", "arena", "elf_symbols", "filter",
+    {"trace_format", "memtrace", "sys", "text", "small_file", "lock", "arena", "ranges", "elf_symbols", "filter",
      "stubs"},
     {"clock", "condition", "options", "sampling", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
      "unwind_aarch64"},
@@ -24,7 +24,8 @@ LEVELS = [
     {"modules", "callsite"},
     {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage",
      "series", "trigger", "ticker", "sample", "sampler", "sampler_signal", "sampler_ring", "world", "traceback"},
-    {"lifecycle", "interpose", "interpose_process", "interpose_thread", "interpose_signal", "interpose_wait", "api"},
+    {"lifecycle", "interpose", "interpose_process", "interpose_mappings", "interpose_thread", "interpose_signal",
+     "interpose_wait", "api"},
 ]
 
 FORBIDDEN_IN_PRELOAD = {"stdio.h", "stdlib.h", "string.h", "strings.h", "malloc.h", "assert.h", "pthread.h", "ctype.h"}
