@@ -292,9 +292,29 @@ def check_growing(tap, tracer):
             tap.equal(bad[:3], [], f"{count} snapshots while the trace grows")
 
 
+def check_reveals(tap, tracer):
+    """What the README says of security: argv[0] and no more of the command line, nothing of what memory holds."""
+    secrets = {"an argument": "hunter-one", "the environment": "hunter-two", "contents of memory": "hunter-three"}
+    result = tracer.run([tracer.build.program("word_count"), secrets["an argument"]],
+                        environment={"PASSWORD": secrets["the environment"]},
+                        stdin=(secrets["contents of memory"] + " and more ").encode() * 100)
+    path = result.trace.path
+    copy = path.with_name("copy.snapshot")
+    report = execute([str(tracer.build.tool), "report", "--json", str(path)]).stdout
+    execute([str(tracer.build.tool), "snapshot", str(path), "-o", str(copy)])
+    plain = subprocess.run(["zstd", "-dc", copy], capture_output=True, check=False).stdout if shutil.which("zstd") else b""
+    content = path.read_bytes() + copy.read_bytes() + plain + report
+    tap.ok(b"hunter-three" in result.stdout, "the program has its secrets", result.stdout)
+    for name, secret in secrets.items():
+        tap.ok(secret.encode() not in content, f"neither trace, snapshot nor report holds {name}")
+    tap.ok(tracer.build.program("word_count").encode() in content, "argv[0] they do")
+    tap.equal([oct(file.stat().st_mode & 0o7777) for file in (path, copy)], ["0o600"] * 2, "both are their owner's alone")
+
+
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
-        for check in (check_names, check_same_figures, check_refusals, check_hands_off, check_children, check_growing):
+        for check in (check_names, check_same_figures, check_refusals, check_hands_off, check_children, check_growing,
+                      check_reveals):
             tap.run(check, tracer)
         if shutil.which("zstd"):
             tap.run(check_consistent, tracer)
