@@ -326,7 +326,7 @@ static char *path_of(uint32_t pid, const struct mapping *mapping)
     return path;
 }
 
-static char *best_mapped_trace(FILE *maps, uint32_t pid)
+static char *best_mapped_trace(FILE *maps, uint32_t pid, bool *ret_is_own)
 {
     uint32_t own_pid = pid_inside(pid);
     char *best = NULL;
@@ -346,6 +346,7 @@ static char *best_mapped_trace(FILE *maps, uint32_t pid)
         }
     }
     free(line);
+    *ret_is_own = best_rating == 2;
     return best;
 }
 
@@ -360,11 +361,20 @@ char *process_find_trace(uint32_t pid, struct error *error)
         error_set(error, "cannot look into the process: %s", strerror(errno));
         return NULL;
     }
-    char *path = best_mapped_trace(maps, pid);
+    bool is_own;
+    char *path = best_mapped_trace(maps, pid, &is_own);
     fclose(maps);
-    if (!path)
+    if (path && is_own)
+        return path;
+    if (path)
+        error_set(error,
+                  "a forked child without a trace of its own, for it has allocated too little; "
+                  "its parent's is %s",
+                  path);
+    else
         error_set(error, "the process writes no trace: it was not started under memtrace");
-    return path;
+    free(path);
+    return NULL;
 }
 
 /* --- memory --- */
