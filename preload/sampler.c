@@ -16,7 +16,9 @@
 #include "options.h"
 #include "sample.h"
 #include "sampler_signal.h"
+#include "small_file.h"
 #include "sys.h"
+#include "text.h"
 #include "thread.h"
 #include "trace_file.h"
 
@@ -151,6 +153,30 @@ static void demand_sample(struct thread *thread, const struct round *round, uint
     sampled->is_gone = !sampler_signal_send(thread);
 }
 
+/* A signal would end the system call that a thread sleeps in, and find it where it has not spent
+ * its time. It is sampled when it runs again, for all of its time since the sample before. The
+ * clock of a thread on a CPU moves while we look; one that waits for a CPU is known by its state.
+ */
+static bool is_asleep(struct thread *thread, uint64_t cpu_ns)
+{
+    char path[64], line[128];
+    uint64_t now_ns;
+    struct text text;
+    bool has_run = thread->sampled->seen_cpu_ns != cpu_ns;
+    thread->sampled->seen_cpu_ns = cpu_ns;
+    if (!has_run)
+        return true;
+    if (!read_cpu_clock(clock_of(thread->tid), &now_ns) || now_ns != cpu_ns)
+        return false;
+    text_init(&text, path, sizeof path);
+    text_add(&text, "/proc/self/task/");
+    text_add_number(&text, thread->tid);
+    text_add(&text, "/stat");
+    const char *state =
+        small_file_read(path, line, sizeof line) ? text_after_last(line, ')') : NULL;
+    return state && text_after(state, " S");
+}
+
 static void look_at(struct thread *thread, void *data)
 {
     struct round *round = data;
@@ -169,7 +195,7 @@ static void look_at(struct thread *thread, void *data)
     if (is_new(thread, cpu_ns))
         return;
     uint64_t moved_ns = cpu_ns - sampled->cpu_ns;
-    if (moved_ns < MOVED_NS) {
+    if (moved_ns < MOVED_NS || is_asleep(thread, cpu_ns)) {
         skip_if_idle(sampled);
         return;
     }

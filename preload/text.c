@@ -102,6 +102,15 @@ const char *text_line_after(const char *lines, const char *prefix)
     return rest;
 }
 
+const char *text_after_last(const char *text, char character)
+{
+    const char *found = NULL;
+    for (; *text; text++)
+        if (*text == character)
+            found = text + 1;
+    return found;
+}
+
 const char *text_basename(const char *path)
 {
     const char *base = path;

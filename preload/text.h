@@ -21,6 +21,8 @@ bool text_equal(const char *a, const char *b);
 const char *text_after(const char *text, const char *prefix);
 /* What follows prefix in the first line that begins with it, or NULL. */
 const char *text_line_after(const char *lines, const char *prefix);
+/* The part behind the last such character, or NULL when there is none. */
+const char *text_after_last(const char *text, char character);
 /* The last component of a path. */
 const char *text_basename(const char *path);
 /* Decimal digits only, at most 2^63-1; false for anything else. */

@@ -48,7 +48,8 @@ struct sampled {
     /* The rest is for the sampler's own thread, under trace_lock: */
     uint64_t start_ns;    /* of the thread, 0: before the sampler's */
     uint64_t base_cpu_ns; /* of its CPU clock when the sampler began to look */
-    uint64_t cpu_ns;      /* when it looked last */
+    uint64_t cpu_ns;      /* at its last sample */
+    uint64_t seen_cpu_ns; /* when it looked last */
     uint32_t looks_to_skip;
     uint32_t idle_looks; /* in a row */
     uint32_t unanswered; /* signals */
