@@ -11,17 +11,16 @@ results as a Markdown table."""
 
 import argparse
 import dataclasses
+import glob
 import os
 import pathlib
 import resource
-import shutil
 import subprocess
-import sys
 import time
 
 from tap import Tap
 from test_oracle import difference, facts_of_oracle, facts_of_trace, find, pairs_of
-from traced import Build, Result, Tracer, clean_environment, collect, execute
+from traced import Build, Tracer, execute
 
 MEBIBYTE = 1 << 20
 HANG_S = 60
@@ -249,6 +248,38 @@ class Hostile:
                 self.tap.note(f"{title}: {time.monotonic() - start:.1f} s")
             self.results[name, configuration] = "same" if not wrong else "differs"
 
+    def run_heaptrack(self, name, row):
+        """The same under heaptrack's library: "same", or what became of it."""
+        library = next(iter(glob.glob("/usr/lib/**/libheaptrack_preload.so", recursive=True)), None)
+        if not library or self.why_not(row, []):
+            return "not run"
+        directory = self.tracer.new_directory()
+        output = directory / "heaptrack"
+        environment = {**row.environment, "LD_PRELOAD": library, "DUMP_HEAPTRACK_OUTPUT": str(output)}
+        try:
+            plain = self.run_plain(row, [])
+            traced = execute(self.arguments(row, directory), environment, cwd=directory, timeout=30, limits=row.limits)
+        except subprocess.TimeoutExpired:
+            return "hangs"
+        if traced.status != plain.status:
+            return f"status {traced.status} instead of {plain.status}"
+        if traced.stdout != plain.stdout or traced.stderr != plain.stderr:
+            return "other output"
+        return "same" if output.exists() and output.stat().st_size else "nothing recorded"
+
+    def write_table(self, path):
+        """All results as Markdown; a row that is the same everywhere says so once."""
+        columns = [*CONFIGURATIONS, "heaptrack"] if any(key[1] == "heaptrack" for key in self.results) else [*CONFIGURATIONS]
+        lines = ["| program | what it does | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
+        for name, row in ROWS.items():
+            if any((name, column) in self.results for column in columns):
+                cells = [self.results.get((name, column), "") for column in columns]
+                lines.append(f"| {name} | {row.what} | " + " | ".join(cells) + " |")
+        survived = [column + " " + str(sum(self.results.get((name, column)) == "same" for name in ROWS)) + " of "
+                    + str(sum((name, column) in self.results and not self.results[name, column].startswith("not run")
+                              for name in ROWS)) for column in columns]
+        path.write_text("\n".join(lines) + "\n\nThe same as without: " + ", ".join(survived) + ".\n")
+
     def check_waits(self, tap):
         """A signal engine looks whether a thread sleeps before it sends one; in the moment between, the
         thread may have gone to sleep. So a wait may end early now and then, and hardly ever."""
@@ -292,8 +323,13 @@ def main():
                 continue
             if not options.names or any(wanted in name for wanted in options.names):
                 tap.run(lambda _, name=name, row=row: hostile.run(name, row), name=name)
+                if options.heaptrack:
+                    hostile.results[name, "heaptrack"] = hostile.run_heaptrack(name, row)
+                    tap.note(f"{name}, heaptrack: {hostile.results[name, 'heaptrack']}")
         if not options.names:
             tap.run(hostile.check_waits, name="waits")
+        if options.table:
+            hostile.write_table(options.table)
 
 
 if __name__ == "__main__":
