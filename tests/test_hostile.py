@@ -250,7 +250,8 @@ class Hostile:
 
     def run_heaptrack(self, name, row):
         """The same under heaptrack's library: "same", or what became of it."""
-        library = next(iter(glob.glob("/usr/lib/**/libheaptrack_preload.so", recursive=True)), None)
+        library = next(iter(glob.glob("/usr/lib/heaptrack/libheaptrack_preload.so") +
+                            glob.glob("/usr/lib/*/heaptrack/libheaptrack_preload.so")), None)
         if not library or self.why_not(row, []):
             return "not run"
         directory = self.tracer.new_directory()
