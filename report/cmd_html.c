@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* cmd_html.c -- memtrace html: a trace, or what changed between two, as one page for a browser. */
+#include "cmd_progress.h"
 #include "command.h"
 #include "find.h"
 #include "moment.h"
@@ -103,7 +104,7 @@ static bool parse(struct request *request, int argc, char **argv)
 
 /* --- reading --- */
 
-static bool load(struct side *side, const char *name, bool is_system, struct error *error)
+static bool read_side(struct side *side, const char *name, bool is_system, struct error *error)
 {
     struct moment moment;
     char *operand = NULL;
@@ -115,6 +116,15 @@ static bool load(struct side *side, const char *name, bool is_system, struct err
                  stacks_init(&side->stacks, &side->trace, is_system, error);
     moment_finish(&moment);
     free(operand);
+    return is_ok;
+}
+
+static bool load(struct side *side, const char *name, bool is_system, struct error *error)
+{
+    struct progress progress;
+    progress_begin(&progress, "reading the trace and finding names");
+    bool is_ok = read_side(side, name, is_system, error);
+    progress_end(&progress);
     return is_ok;
 }
 
@@ -145,17 +155,26 @@ static void print_answer(const char *path)
     printf(" (%s)     next: open it in a browser\n", text_size((double)status.st_size).text);
 }
 
-static int write_output(const char *path, const struct page_trace *traces, size_t count)
+static bool write_file(const char *path, const struct page_trace *traces, size_t count,
+                       struct error *error)
 {
     struct output output;
+    if (!output_open(&output, path, output_compression(path), error))
+        return false;
+    if (page_write(output.file, traces, count, error))
+        return output_commit(&output, error);
+    output_abandon(&output);
+    return false;
+}
+
+static int write_output(const char *path, const struct page_trace *traces, size_t count)
+{
+    struct progress progress;
     struct error error;
-    if (!output_open(&output, path, output_compression(path), &error))
-        return command_complain(path, &error);
-    if (!page_write(output.file, traces, count, &error)) {
-        output_abandon(&output);
-        return command_complain(path, &error);
-    }
-    if (!output_commit(&output, &error))
+    progress_begin(&progress, "writing the page");
+    bool is_ok = write_file(path, traces, count, &error);
+    progress_end(&progress);
+    if (!is_ok)
         return command_complain(path, &error);
     if (strcmp(path, "-") != 0)
         print_answer(path);

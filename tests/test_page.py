@@ -212,6 +212,22 @@ def check_hostile(pages, tracer):
     tap.ok("<img src=x onerror=alert(1)>" in seen[1], "they are shown as they are", seen[1])
 
 
+def check_time(pages):
+    """Samples of time are a domain of their own, and never added to bytes."""
+    tap = pages.tap
+    made = MadeTrace()
+    stack = made_stack(made)
+    made.counters(stack, alloc_count=1, alloc_bytes=100)
+    made.counters(stack, alloc_count=30, alloc_bytes=3 * SECOND_NS, free_count=10, freed_bytes=SECOND_NS, domain="DOMAIN_CPU")
+    path = pages.directory / "time.memtrace"
+    made.write(path)
+    seen = pages.do(pages.write(path), ("open", "tab=table"), ("text", "#cards"), ("figures",), ("choose", "#domain", "cpu"), ("figures",), ("hash",),
+                    ("click", "#tab-flame"), ("flame",), ("click", "#tab-summary"), ("text", "#panel-summary"), ("click", "#tab-sizes"))
+    tap.equal([row["values"]["total"] for row in seen[2]], [100], "the heap has its bytes")
+    tap.equal([row["values"] for row in seen[4]], [{"time": 3 * SECOND_NS, "samples": 30, "kernel": SECOND_NS}], "CPU time its samples")
+    tap.ok("30 samples" in seen[1] and seen[7]["total"] == 3 * SECOND_NS and "3.00 s" in seen[9], "shown as time", (seen[1], seen[9]))
+
+
 def check_two(pages, tracer):
     """Two traces: what changed."""
     tap = pages.tap
@@ -291,7 +307,7 @@ def main():
         words = tracer.run([build.program("word_count")], stdin=b"".join(b"word%d and more\n" % i for i in range(3000))).trace.path
         for name, check in (("figures", lambda _: check_figures(pages, "word_count", words)), ("use", lambda _: check_use(pages, words)),
                             ("keys", lambda _: check_keys(pages, words)), ("brush", lambda _: check_brush(pages)),
-                            ("hostile", lambda _: check_hostile(pages, tracer)), ("two", lambda _: check_two(pages, tracer)),
+                            ("hostile", lambda _: check_hostile(pages, tracer)), ("two", lambda _: check_two(pages, tracer)), ("time", lambda _: check_time(pages)),
                             ("small", lambda _: check_small(pages, tracer)), ("output", lambda _: check_output(pages, words))):
             tap.run(check, name=name)
 

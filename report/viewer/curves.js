@@ -6,6 +6,9 @@ const COLORS = {
   live: ['#1e64dc', '#7fb0ff'], old: ['#8a93a0', '#8a93a0'], rss: ['#b4540a', '#f0a868'], rate: ['#2a8a4a', '#7fd1a8'], cpu: ['#8a2be2', '#c79bff'],
 }
 
+// Rates have no more steps than this.
+const STEPS = 120
+
 const curve = (label, unit, color, points, more = {}) => ({ label, unit, light: COLORS[color][0], dark: COLORS[color][1], ...points, ...more })
 
 // Live bytes: all moments of which they are known, in order.
@@ -31,19 +34,28 @@ function live(trace) {
   return { time, value: time.map(each => known.get(each)) }
 }
 
+// How fast something rises, per unit of time. Moments close together say little of it.
+function slope(time, values, duration, unit) {
+  const points = { time: [time[0]], value: [0] }
+  let last = 0
+  for (let i = 1; i < time.length; i++) {
+    const span = time[i] - time[last]
+    if (span <= 0 || (span < duration / STEPS && i + 1 < time.length))
+      continue
+    if (span >= duration / STEPS / 4) {
+      points.time.push(time[i])
+      points.value.push(Math.max(0, values[i] - values[last]) / span * unit)
+    }
+    last = i
+  }
+  return points
+}
+
 // Bytes allocated per second, between two moments.
 function rate(trace) {
   const heap = trace.domains[0]
   const { time, allocated } = heap.curve()
-  const points = { time: [0], value: [0] }
-  for (let i = 1; i < time.length; i++) {
-    const seconds = (time[i] - time[i - 1]) / 1e9
-    if (seconds <= 0)
-      continue
-    points.time.push(time[i])
-    points.value.push(Math.max(0, allocated[i] - allocated[i - 1]) / seconds)
-  }
-  return points
+  return slope(time, allocated, trace.duration_ns, 1e9)
 }
 
 function gauge(series, name) {
@@ -58,17 +70,11 @@ function gauge(series, name) {
 }
 
 // Processor time per time, of all threads: 100 is one processor.
-function cpu(series) {
-  const points = { time: [], value: [] }
-  const used = i => series.cpu_user_ns[i] + series.cpu_system_ns[i]
-  for (let i = 1; i < series.time_ns.length; i++) {
-    const span = series.time_ns[i] - series.time_ns[i - 1]
-    if (span <= 0 || series.cpu_user_ns[i] < 0 || series.cpu_user_ns[i - 1] < 0)
-      continue
-    points.time.push(series.time_ns[i])
-    points.value.push(100 * (used(i) - used(i - 1)) / span)
-  }
-  return points
+function cpu(series, duration) {
+  const known = [...series.time_ns.keys()].filter(i => series.cpu_user_ns[i] >= 0 && series.cpu_system_ns[i] >= 0)
+  if (known.length < 2)
+    return { time: [], value: [] }
+  return slope(known.map(i => series.time_ns[i]), known.map(i => series.cpu_user_ns[i] + series.cpu_system_ns[i]), duration, 100)
 }
 
 export function curvesOf(trace, old) {
@@ -86,7 +92,7 @@ export function curvesOf(trace, old) {
   if (trace.domains[0].times.length > 1)
     curves.push(curve('allocated', 'rate', 'rate', rate(trace), { isStepped: true }))
   if (series?.cpu_user_ns) {
-    const used = cpu(series)
+    const used = cpu(series, trace.duration_ns)
     if (used.time.length > 1)
       curves.push(curve('CPU', 'percent', 'cpu', used, { isStepped: true }))
   }

@@ -186,6 +186,7 @@ class Page {
     this.views[tab].show()
     this.search()
     document.body.dataset.ready = 'yes'
+    document.body.dataset.readyAt ??= performance.now()
   }
 
   showControls() {

@@ -54,7 +54,7 @@ export class Timeline {
         ...Object.fromEntries(units.map(unit => [unit, { range: (_, min, max) => [0, (max || 1) * 1.05] }])),
       },
       axes: [
-        { stroke: ink, grid, ticks: { show: false }, size: 28, values: (_, ticks) => ticks.map(tick => duration(tick * 1e9)) },
+        { stroke: ink, grid, ticks: { show: false }, size: 28, space: 80, values: (_, ticks) => ticks.map(tick => this.timeText(tick)) },
         ...units.slice(0, 2).map(axis),
       ],
       series: [
@@ -63,7 +63,8 @@ export class Timeline {
           label: curve.label,
           scale: curve.unit,
           stroke: dark ? curve.dark : curve.light,
-          width: 1.5,
+          width: curve.isStepped ? 1 : 1.75,
+          alpha: curve.isStepped ? 0.7 : 1,
           fill: curve.isFilled ? (dark ? `${curve.dark}33` : `${curve.light}22`) : undefined,
           dash: curve.dash,
           spanGaps: true,
@@ -74,6 +75,14 @@ export class Timeline {
       ],
       hooks: { draw: [plot => this.drawMarks(plot)], setSelect: [plot => this.selected(plot)] },
     }
+  }
+
+  // Short runs in units that leave few digits.
+  timeText(seconds) {
+    const end = this.end / 1e9
+    if (end >= 0.1)
+      return duration(seconds * 1e9)
+    return end >= 1e-4 ? `${Number((seconds * 1e3).toPrecision(4))} ms` : `${Number((seconds * 1e6).toPrecision(4))} µs`
   }
 
   drawMarks(plot) {

@@ -6,7 +6,7 @@ import { count, duration, harmless, size } from './format.js'
 function table(parent, title, heads, rows) {
   if (!rows.length)
     return
-  const box = add(parent, 'section')
+  const box = add(parent, 'section', heads.length === 3 ? 'wide' : '')
   add(box, 'h3').textContent = title
   const element = add(box, 'table')
   if (heads.length) {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // view_summary.js -- How much, how complete, and the top lines with where to look next.
 import { add } from './grid.js'
-import { count, duration, formats, size } from './format.js'
+import { basename, count, duration, formats, size } from './format.js'
 import { heaviest, selves } from './statistics.js'
 import { measuresOf, weigh } from './measures.js'
 import { sum } from './trace.js'
 
 const TOP = 6
 const CHAIN = 4
+const NOTED_SHARE = 0.05
 
 function card(parent, title, value, ...more) {
   const element = add(parent, 'div', 'card')
@@ -40,6 +41,17 @@ export function showCards(element, trace, old) {
   card(element, 'call stacks', count(totals.sites))
 }
 
+// Modules without lines to which much is charged, and of which there is something to say.
+function concerned(trace) {
+  const domain = trace.domains[0]
+  const figures = domain.figures.alloc_bytes ?? domain.figures.live_bytes
+  const sums = selves(domain, 'module', { after: figures, before: null })
+  const grouping = domain.frames.grouping('module')
+  const all = sum(figures)
+  const isMuch = path => grouping.frames.some((frame, group) => domain.frames.module[frame] === path && sums[group] > NOTED_SHARE * all)
+  return trace.modules.filter(each => each.explanation && each.symbols !== 'lines' && isMuch(each.path))
+}
+
 export function showCompleteness(element, trace) {
   element.replaceChildren()
   for (const reason of trace.incomplete_because)
@@ -52,8 +64,8 @@ export function showCompleteness(element, trace) {
   for (const [name, { live_bytes: live, live_count: number }] of Object.entries(trace.other_domains ?? {}))
     if (name === 'pool' || name === 'mapped')
       notes.push(`${name === 'pool' ? 'pools' : 'mapped'}: ${size(live)} in ${blocks(number)}, counted apart`)
-  for (const module of trace.modules.filter(each => each.explanation && each.symbols !== 'lines').slice(0, 3))
-    notes.push(`${module.path}: ${module.explanation}`)
+  for (const module of concerned(trace))
+    notes.push(module.explanation.includes(basename(module.path)) ? module.explanation : `${basename(module.path)}: ${module.explanation}`)
   for (const note of notes)
     Object.assign(add(element, 'p', 'hint'), { textContent: note })
   if (trace.complete && !trace.sample_bytes)
