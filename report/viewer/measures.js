@@ -65,8 +65,8 @@ export function measuresOf(domain, selection) {
       after: ({ to }) => to[measure.column],
       before: () => domain.old[measure.column],
     }))
-  if (!selection)
-    return (domain.isTime ? TIME : WHOLE).filter(has(domain)).map(simple)
+  if (!selection) // of a page about an earlier moment, that is what its figures are of
+    return (domain.isTime ? TIME : domain.trace.as_of ? MOMENT : WHOLE).filter(has(domain)).map(simple)
   if (selection.at !== undefined)
     return (domain.isTime ? TIME : MOMENT).map(simple)
   return domain.isTime ? TIME_RANGE : RANGE
