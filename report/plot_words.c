@@ -17,8 +17,8 @@ static const double small_width = 420; /* below that only the most necessary */
 
 /* --- cutting --- */
 
-/* The end of text as far as it fits: of a path it says most. To be freed; NULL when out of memory.
- */
+/* The end of a path as far as it fits, for it says most, without half a folder's name. To be freed;
+ * NULL when out of memory. */
 static char *cut_head(const char *text, double size, double width)
 {
     char *result = NULL;
@@ -32,7 +32,8 @@ static char *cut_head(const char *text, double size, double width)
         used -= letter_width(piece, size);
         text += length;
     }
-    return asprintf(&result, "…%s", text) < 0 ? NULL : result;
+    const char *slash = strchr(text, '/');
+    return asprintf(&result, "…%s", slash ? slash : text) < 0 ? NULL : result;
 }
 
 /* As much of text as fits, to be freed; NULL when out of memory. */
