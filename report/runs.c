@@ -78,6 +78,34 @@ static bool append(struct runs *runs, struct run *run)
     return true;
 }
 
+/* That of the heap is known exactly, that of RSS by the kernel's account, which has no moments
+ * between two readings. */
+static bool find_peak(const struct run *run, enum quantity quantity, int64_t *ret_size_bytes,
+                      uint64_t *ret_time_ns)
+{
+    const struct trace_header *header = &run->trace.header;
+    if (run->series.is_of_children)
+        return false;
+    if (quantity == QUANTITY_RSS)
+        return series_peak_rss(&run->series, ret_size_bytes, ret_time_ns);
+    *ret_time_ns = run->begin_ns + trace_peak_time_ns(&run->trace);
+    *ret_size_bytes = (int64_t)header->peak_bytes;
+    return quantity == QUANTITY_LIVE && *ret_size_bytes > 0 &&
+           header->peak_time_ns >= header->start_time_ns && *ret_time_ns <= run->end_ns;
+}
+
+/* A sum is of the peaks, too, that no reading saw. */
+static bool add_peaks(struct run *run)
+{
+    int64_t size_bytes;
+    uint64_t time_ns;
+    if (find_peak(run, QUANTITY_RSS, &size_bytes, &time_ns) &&
+        !series_add(&run->series, SERIES_RSS, time_ns, size_bytes))
+        return false;
+    return !find_peak(run, QUANTITY_LIVE, &size_bytes, &time_ns) ||
+           series_add(&run->series, SERIES_LIVE, time_ns, size_bytes);
+}
+
 /* Sums up the runs from first on, into the first of them. */
 static bool sum_from(struct runs *runs, size_t first, struct error *error)
 {
@@ -87,9 +115,12 @@ static bool sum_from(struct runs *runs, size_t first, struct error *error)
     struct series sum;
     if (!parts)
         return error_out_of_memory(error);
-    for (size_t i = 0; i < count; i++)
+    bool is_ok = true;
+    for (size_t i = 0; is_ok && i < count; i++) {
+        is_ok = add_peaks(&runs->items[first + i]) || error_out_of_memory(error);
         parts[i] = runs->items[first + i].series;
-    bool is_ok = series_sum(&sum, parts, count, error);
+    }
+    is_ok = is_ok && series_sum(&sum, parts, count, error);
     free(parts);
     if (!is_ok)
         return false;
@@ -153,31 +184,14 @@ bool runs_add(struct runs *runs, const char *path, enum children children, struc
 
 /* --- questions --- */
 
-/* That of the heap is known exactly, that of RSS by the kernel's account, which has no moments
- * between two readings. */
-static bool find_peak(const struct run *run, enum quantity quantity, double *ret_peak,
-                      uint64_t *ret_time_ns)
-{
-    const struct trace_header *header = &run->trace.header;
-    int64_t rss_bytes = -1;
-    if (quantity == QUANTITY_RSS && series_peak_rss(&run->series, &rss_bytes, ret_time_ns)) {
-        *ret_peak = (double)rss_bytes;
-        return true;
-    }
-    *ret_time_ns = run->begin_ns + trace_peak_time_ns(&run->trace);
-    *ret_peak = (double)header->peak_bytes;
-    return quantity == QUANTITY_LIVE && header->peak_bytes > 0 &&
-           header->peak_time_ns >= header->start_time_ns && *ret_time_ns <= run->end_ns;
-}
-
 bool run_timeline(const struct run *run, enum quantity quantity, struct timeline *timeline)
 {
-    double peak;
+    int64_t peak;
     uint64_t time_ns;
     if (!timeline_init(timeline, &run->series, quantity))
         return false;
-    bool has_peak = !run->series.is_of_children && find_peak(run, quantity, &peak, &time_ns);
-    return !has_peak || timeline_add(timeline, time_ns, peak);
+    return !find_peak(run, quantity, &peak, &time_ns) ||
+           timeline_add(timeline, time_ns, (double)peak);
 }
 
 bool runs_know(const struct runs *runs, enum quantity quantity)

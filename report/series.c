@@ -377,6 +377,49 @@ static int64_t counter_at(const struct part *part, size_t counter, uint64_t time
                    points[after].time_ns - points[after - 1].time_ns);
 }
 
+static struct trace_point point_at(const struct part *part, uint64_t time_ns)
+{
+    struct trace_point point = part->series->points[part->next];
+    point.time_ns = time_ns;
+    point.span_ns = 0;
+    point.rss_peak_bytes = 0;
+    for (size_t i = 0; i < SERIES_RANGES; i++)
+        *series_range(&point, i) = range_at(part, i, time_ns);
+    for (size_t i = 0; i < SERIES_COUNTERS; i++)
+        *series_counter(&point, i) = counter_at(part, i, time_ns);
+    return point;
+}
+
+bool series_add(struct series *series, size_t range, uint64_t time_ns, int64_t value)
+{
+    struct part part = {.series = series};
+    while (part.next < series->count && series->points[part.next].time_ns < time_ns)
+        part.next++;
+    size_t at = part.next;
+    if (at == series->count)
+        return true;
+    if (series_point_begin_ns(&series->points[at]) <= time_ns) {
+        struct trace_range *known = series_range(&series->points[at], range);
+        if (known->min >= 0 && known->max < value)
+            known->max = value;
+        return true;
+    }
+    if (at == 0)
+        return true;
+    struct trace_point point = point_at(&part, time_ns);
+    if (series_range(&point, range)->min < 0)
+        return true;
+    *series_range(&point, range) = (struct trace_range){value, value};
+    struct trace_point *points = realloc(series->points, (series->count + 1) * sizeof *points);
+    if (!points)
+        return false;
+    memmove(points + at + 1, points + at, (series->count - at) * sizeof *points);
+    points[at] = point;
+    series->points = points;
+    series->count++;
+    return true;
+}
+
 /* Who is born at this moment, who has ended before it, and where the others are. */
 static void advance(struct summing *summing, uint64_t time_ns)
 {

@@ -22,6 +22,11 @@ enum {
     SERIES_COUNTERS = 6 /* what only rises, in its order: */
 };
 
+enum series_range {
+    SERIES_RSS = 0,
+    SERIES_LIVE = 3
+};
+
 enum series_counter {
     SERIES_ALLOC_COUNT,
     SERIES_ALLOC_BYTES,
@@ -45,6 +50,11 @@ bool series_sum(struct series *sum, const struct series *parts, size_t count, st
 /* The largest RSS there ever was, also between two readings, as far as the kernel's account of it
  * tells, and about when. False if none is known. */
 bool series_peak_rss(const struct series *series, int64_t *ret_size_bytes, uint64_t *ret_time_ns);
+
+/* Says that at a moment a range (0..SERIES_RANGES-1) came to a value that no reading saw: one more
+ * point there, or a wider one. In a gap, and outside of the series, nothing is changed. False when
+ * out of memory. */
+bool series_add(struct series *series, size_t range, uint64_t time_ns, int64_t value);
 
 uint64_t series_point_begin_ns(const struct trace_point *point); /* of its earliest reading */
 struct trace_range *series_range(struct trace_point *point, size_t i);
