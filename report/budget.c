@@ -99,8 +99,8 @@ static void write_engine(FILE *out, const struct budget *budget)
         fprintf(out, " (%.0f Hz asked)", rate_of(sum->asked_period_ns));
     if (sum->domain == DOMAIN_CPU && busy_ns > 0)
         fprintf(out, ", %.0f Hz delivered", (double)sum->samples * 1e9 / busy_ns);
-    fprintf(out, ", %s samples, %s threads", text_count(sum->samples).text,
-            text_count(sum->threads_seen).text);
+    fprintf(out, ", %s samples of %s %s", text_count(sum->samples).text,
+            text_count(sum->threads_seen).text, sum->threads_seen == 1 ? "thread" : "threads");
     if (sum->own_ns && sum->cpu_ns)
         fprintf(out, ", cost %.1f %%", share((double)sum->own_ns, (double)sum->cpu_ns));
     fputc('\n', out);

@@ -2,12 +2,11 @@
 /* cmd_export.c -- memtrace export: a trace for the viewers that people already have. */
 #include "command.h"
 #include "export.h"
-#include "find.h"
 #include "label.h"
-#include "moment.h"
+#include "opened.h"
 #include "output.h"
 #include "text.h"
-#include "trace.h"
+#include "times.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,14 +18,19 @@ enum {
     OPTION_FILTER = OPTION_LONG,
     OPTION_EXCLUDE,
     OPTION_ALL_FRAMES,
+    OPTION_CPU,
     OPTION_SYSTEM,
-    OPTION_CUMULATIVE
+    OPTION_CUMULATIVE,
+    OPTION_WALL
 };
 
 static const struct option_row rows[] = {
     {'f', "format", "FORMAT", "one of those below"},
     {'o', "output", "FILE", "default: stdout, also -; compressed if it ends in .gz or .zst"},
-    {'m', "measure", "MEASURE", "live, peak, total, count, temporary; several: again"},
+    {'m', "measure", "MEASURE",
+     "live, peak, total, count, temporary (of time: total, count); several: again"},
+    {OPTION_CPU, "cpu", NULL, "CPU time instead of memory"},
+    {OPTION_WALL, "wall", NULL, "wall-clock time instead of memory"},
     {'g', "group-by", "KIND", "folded, speedscope: line, function; json, csv: any of report's"},
     {OPTION_CUMULATIVE, "cumulative", NULL, "json, csv: charge every line of a stack, each once"},
     {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
@@ -41,10 +45,12 @@ struct request {
     enum measure measures[MEASURE_COUNT_OF];
     size_t measure_count;
     const struct export_format *format;
-    const char *operand; /* the trace, NULL: the newest */
+    char *const *operands; /* the traces, added up; none: the newest */
+    int operand_count;
     const char *output;
+    enum times_kind kind;
     enum group_by group_by;
-    bool has_group_by, is_cumulative, is_system, is_help;
+    bool has_group_by, is_cumulative, is_system, is_time, is_help;
 };
 
 /* --- the command line --- */
@@ -102,6 +108,10 @@ static bool take_option(struct request *request, int id, const char *value)
         return request->filters.is_all_frames = true;
     case OPTION_SYSTEM:
         return request->is_system = true;
+    case OPTION_CPU:
+    case OPTION_WALL:
+        request->kind = id == OPTION_CPU ? TIMES_CPU : TIMES_WALL;
+        return request->is_time = true;
     default:
         return request->is_help = true;
     }
@@ -119,6 +129,19 @@ static bool takes_grouping(const struct request *request)
     }
 }
 
+/* Of time there are totals and counts alone. */
+static bool check_time(const struct request *request)
+{
+    if (!request->is_time)
+        return true;
+    for (size_t i = 0; i < request->measure_count; i++)
+        if (request->measures[i] != MEASURE_TOTAL && request->measures[i] != MEASURE_COUNT)
+            return command_misuse("of time there are total and count, not %s",
+                                  label_measure(request->measures[i])) == STATUS_OK;
+    return request->format->has_time ||
+           command_misuse("%s is of memory alone", request->format->name) == STATUS_OK;
+}
+
 static bool check_request(const struct request *request)
 {
     if (!request->format)
@@ -126,6 +149,10 @@ static bool check_request(const struct request *request)
     if (!takes_grouping(request))
         return command_misuse("%s does not take that grouping (see memtrace help export)",
                               request->format->name) == STATUS_OK;
+    if (!check_time(request))
+        return false;
+    if (request->format->is_of_series && request->operand_count > 1)
+        return command_misuse("%s is of one trace", request->format->name) == STATUS_OK;
     if (request->is_cumulative &&
         (request->group_by == GROUP_BY_TRACEBACK || request->group_by == GROUP_BY_THREAD))
         return command_misuse("--cumulative makes no sense with --group-by=%s",
@@ -146,12 +173,8 @@ static bool parse(struct request *request, int argc, char **argv)
     while ((id = options_next(&options, argc, argv)) != OPTIONS_END)
         if (id == OPTIONS_BAD || !take_option(request, id, options.value))
             return false;
-    if (argc - options.next > 1) {
-        command_misuse("one trace at a time: %s", argv[options.next + 1]);
-        return false;
-    }
-    if (options.next < argc)
-        request->operand = argv[options.next];
+    request->operands = argv + options.next;
+    request->operand_count = argc - options.next;
     return request->is_help || check_request(request);
 }
 
@@ -219,19 +242,16 @@ static int export_stacks(const struct request *request, const struct stacks *sta
     return write_output(request, &export);
 }
 
-static bool load(const struct request *request, struct trace *trace, char **ret_path,
-                 struct error *error)
+static bool load(const struct request *request, struct opened *opened, struct error *error)
 {
-    struct moment moment;
-    char *operand = NULL;
-    if (!moment_divide(&moment, request->operand, &operand, error))
+    if (!opened_init(opened, request->operands, request->operand_count, error))
         return false;
-    *ret_path = find_trace(operand, error);
-    bool is_ok =
-        *ret_path && trace_open(trace, *ret_path, error) && moment_rewind(&moment, trace, error);
-    moment_finish(&moment);
-    free(operand);
-    return is_ok;
+    if (!request->is_time)
+        return true;
+    if (!times_are_there(opened->trace, request->kind))
+        return error_set(error, "it has no samples of that time");
+    times_show(opened->trace, request->kind);
+    return true;
 }
 
 /* Of an earlier moment less is known than of the end. */
@@ -252,23 +272,19 @@ static bool is_known(const struct request *request, const struct trace *trace)
 static int export_trace(const struct request *request)
 {
     struct error error;
-    struct trace trace = {0};
+    struct opened opened;
     struct stacks stacks = {0};
-    char *path = NULL;
     int status = STATUS_USAGE;
-    bool is_loaded = load(request, &trace, &path, &error);
-    bool is_good = !is_loaded || is_known(request, &trace);
+    bool is_loaded = load(request, &opened, &error);
+    bool is_good = !is_loaded || is_known(request, opened.trace);
     bool has_stacks = !request->format->is_of_series;
     if (is_loaded && is_good &&
-        (!has_stacks || stacks_init(&stacks, &trace, request->is_system, &error))) {
-        status = export_stacks(request, &stacks, path);
-    } else if (is_good) {
-        const char *subject = path ? path : request->operand;
-        status = command_complain(subject ? subject : "export", &error);
-    }
+        (!has_stacks || stacks_init(&stacks, opened.trace, request->is_system, &error)))
+        status = export_stacks(request, &stacks, opened.paths[0]);
+    else if (is_good)
+        status = command_complain(opened_subject(&opened, "export"), &error);
     stacks_finish(&stacks);
-    trace_close(&trace);
-    free(path);
+    opened_finish(&opened);
     return status;
 }
 
@@ -287,8 +303,8 @@ static int run(int argc, char **argv)
 
 const struct command command_export = {
     .name = "export",
-    .operands = "--format=FORMAT [OPTIONS] [TRACE|PID][@MOMENT]",
-    .summary = "A trace for other tools. Without a TRACE: the newest one.",
+    .operands = "--format=FORMAT [OPTIONS] [TRACE|PID][@MOMENT]…",
+    .summary = "A trace for other tools; several are added up. Without a TRACE: the newest one.",
     .options = rows,
     .option_count = sizeof rows / sizeof *rows,
     .print_more = print_formats,

@@ -31,20 +31,34 @@ const struct export_format *export_find(const char *name)
 
 /* --- measures --- */
 
-const struct export_measure *export_measure(enum measure measure)
+static const struct export_measure memory_measures[MEASURE_COUNT_OF] = {
+    [MEASURE_LIVE] = {"live", "live_bytes", "bytes", "live", true},
+    [MEASURE_PEAK] = {"live at the peak", "peak_bytes", "bytes", "peak", true},
+    [MEASURE_TOTAL] = {"allocated in total", "alloc_bytes", "bytes", "total", true},
+    [MEASURE_COUNT] = {"allocations", "alloc_count", "allocations", "count", false},
+    [MEASURE_TEMPORARY] = {"temporary allocations", "temporary_count", "allocations", "temporary",
+                           false},
+};
+
+const struct export_measure *export_measure(const struct trace *trace, enum measure measure)
 {
-    static const struct export_measure measures[MEASURE_COUNT_OF] = {
-        [MEASURE_LIVE] = {"live", "live_bytes", "bytes", true},
-        [MEASURE_PEAK] = {"live at the peak", "peak_bytes", "bytes", true},
-        [MEASURE_TOTAL] = {"allocated in total", "alloc_bytes", "bytes", true},
-        [MEASURE_COUNT] = {"allocations", "alloc_count", "allocations", false},
-        [MEASURE_TEMPORARY] = {"temporary allocations", "temporary_count", "allocations", false},
-    };
-    return &measures[measure];
+    static const struct export_measure samples = {"samples", "samples", "samples", "Samples",
+                                                  false};
+    static const struct export_measure cpu = {"CPU time", "cpu-clock", "nanoseconds", "Cpu_ns",
+                                              false};
+    static const struct export_measure wall = {"wall-clock time", "wall-clock", "nanoseconds",
+                                               "Wall_ns", false};
+    if (!trace_is_timed(trace))
+        return &memory_measures[measure];
+    if (measure == MEASURE_COUNT)
+        return &samples;
+    return trace->domain == DOMAIN_CPU ? &cpu : &wall;
 }
 
 bool export_knows(const struct trace *trace, enum measure measure)
 {
+    if (trace_is_timed(trace))
+        return measure == MEASURE_TOTAL || measure == MEASURE_COUNT;
     if (measure == MEASURE_LIVE || trace_knows_all(trace))
         return true;
     return trace_knows_totals(trace) && (measure == MEASURE_TOTAL || measure == MEASURE_COUNT);
@@ -54,6 +68,8 @@ enum measure export_one_measure(const struct export *export, const struct figure
 {
     if (export->measure_count)
         return export->measures[0];
+    if (trace_is_timed(export->stacks->trace))
+        return MEASURE_TOTAL;
     bool is_live = total->live_bytes || total->live_count;
     return is_live || !trace_knows_all(export->stacks->trace) ? MEASURE_LIVE : MEASURE_PEAK;
 }

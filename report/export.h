@@ -28,7 +28,8 @@ struct export
 struct export_measure {
     const char *title; /* "live bytes" */
     const char *word;  /* "live_bytes" */
-    const char *unit;  /* "bytes" or "allocations" */
+    const char *unit;  /* "bytes", "allocations", "nanoseconds" or "samples" */
+    const char *event; /* a name for it: "live", "Cpu_ns" */
     bool is_in_bytes;
 };
 
@@ -47,6 +48,7 @@ struct export_format {
     bool is_gzip;     /* whatever the file is called */
     enum export_groups groups;
     bool is_whole;     /* of a whole run: an earlier moment will not do */
+    bool has_time;     /* knows of CPU and wall-clock time as well as of memory */
     bool is_of_series; /* needs the path alone: who allocated what is not in it */
     bool (*write)(FILE *out, const struct export *export, struct error *error);
 };
@@ -55,8 +57,8 @@ const struct export_format *export_find(const char *name);
 /* The i-th format, or NULL. */
 const struct export_format *export_format_at(size_t i);
 
-const struct export_measure *export_measure(enum measure measure);
-/* Of an earlier moment less is known than of the end. */
+const struct export_measure *export_measure(const struct trace *trace, enum measure measure);
+/* Of an earlier moment less is known than of the end; of time there are totals and counts alone. */
 bool export_knows(const struct trace *trace, enum measure measure);
 /* A measure for formats that hold but one: what was asked for first, else what is live, or, if
  * nothing is, what was live at the peak. */

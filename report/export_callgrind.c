@@ -180,6 +180,11 @@ static void choose_measures(struct grind *grind, const struct export *export)
             grind->measures[grind->measure_count++] = all[i];
 }
 
+static const struct export_measure *measure_of(const struct grind *grind, size_t i)
+{
+    return export_measure(grind->graph->tree->stacks->trace, grind->measures[i]);
+}
+
 static void write_head(struct grind *grind)
 {
     const struct trace *trace = grind->graph->tree->stacks->trace;
@@ -189,12 +194,11 @@ static void write_head(struct grind *grind)
     text_write(grind->out, trace->program);
     fputs("\npart: 1\npositions: line\n", grind->out);
     for (size_t i = 0; i < grind->measure_count; i++)
-        fprintf(grind->out, "event: %s : %s (%s)\n", label_measure(grind->measures[i]),
-                export_measure(grind->measures[i])->title,
-                export_measure(grind->measures[i])->unit);
+        fprintf(grind->out, "event: %s : %s (%s)\n", measure_of(grind, i)->event,
+                measure_of(grind, i)->title, measure_of(grind, i)->unit);
     fputs("events:", grind->out);
     for (size_t i = 0; i < grind->measure_count; i++)
-        fprintf(grind->out, " %s", label_measure(grind->measures[i]));
+        fprintf(grind->out, " %s", measure_of(grind, i)->event);
     fputs("\nsummary:", grind->out);
     write_costs(grind, &grind->graph->tree->total);
 }
@@ -233,5 +237,6 @@ const struct export_format export_callgrind = {
     .name = "callgrind",
     .summary = "for callgrind_annotate and KCachegrind, one event per measure",
     .next = "callgrind_annotate --inclusive=yes --tree=both %s",
+    .has_time = true,
     .write = write_callgrind,
 };

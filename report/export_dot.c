@@ -92,8 +92,11 @@ static bool write_escaped(FILE *out, const char *text, size_t columns)
 static void write_amount(struct drawing *drawing, const struct figures *figures)
 {
     int64_t value = figures_rank(figures, drawing->measure);
-    if (export_measure(drawing->measure)->is_in_bytes)
+    const struct trace *trace = drawing->graph->tree->stacks->trace;
+    if (export_measure(trace, drawing->measure)->is_in_bytes)
         fputs(text_size((double)value).text, drawing->out);
+    else if (trace_is_timed(trace) && drawing->measure == MEASURE_TOTAL)
+        fputs(text_duration((uint64_t)value).text, drawing->out);
     else
         fputs(text_count(value > 0 ? (uint64_t)value : 0).text, drawing->out);
     fprintf(drawing->out, " %.2f%%", 100 * share(drawing, figures));
@@ -162,7 +165,7 @@ static bool write_graph(struct drawing *drawing)
             "\tnode [fontname=\"Arial\", fontsize=\"10\", fontcolor=\"white\", shape=\"box\", "
             "style=\"filled\", height=\"0\", width=\"0\"];\n"
             "\tedge [fontname=\"Arial\", fontsize=\"10\", labeldistance=\"4\"];\n",
-            export_measure(drawing->measure)->title);
+            export_measure(graph->tree->stacks->trace, drawing->measure)->title);
     for (uint32_t i = 0; is_ok && i < graph->function_count; i++)
         if (is_drawn(drawing, i))
             is_ok = write_function(drawing, i);
@@ -198,5 +201,6 @@ const struct export_format export_dot = {
     .name = "dot",
     .summary = "a call graph for Graphviz, as gprof2dot draws it",
     .next = "dot -Tsvg %s > calls.svg",
+    .has_time = true,
     .write = write_dot,
 };

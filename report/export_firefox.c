@@ -372,7 +372,8 @@ static void write_samples(struct fox *fox, enum measure measure)
     json_close_array(&fox->json);
     write_column(fox, "time", count, own_number);
     json_member_string(&fox->json, "weightType",
-                       export_measure(measure)->is_in_bytes ? "bytes" : "samples");
+                       export_measure(fox->tree->stacks->trace, measure)->is_in_bytes ? "bytes"
+                                                                                      : "samples");
     json_close_object(&fox->json);
 }
 
@@ -383,7 +384,7 @@ static void write_thread_head(struct fox *fox, enum measure measure, size_t numb
     const struct trace *trace = fox->tree->stacks->trace;
     struct json *json = &fox->json;
     char pid[16]; /* a string, in this format */
-    json_member_string(json, "name", export_measure(measure)->title);
+    json_member_string(json, "name", export_measure(fox->tree->stacks->trace, measure)->title);
     json_member_string(json, "processType", "default");
     json_name(json, "processName");
     write_text(fox, text_basename(trace->program));
@@ -429,13 +430,23 @@ static void write_thread(struct fox *fox, enum measure measure, size_t number)
 
 /* --- the whole --- */
 
+/* Between two samples, on average. */
+static uint64_t interval_ms(const struct fox *fox)
+{
+    const struct figures *total = &fox->tree->total;
+    if (!trace_is_timed(fox->tree->stacks->trace) || !total->alloc_count)
+        return 1;
+    uint64_t interval = (total->alloc_bytes / total->alloc_count + 500000) / 1000000;
+    return interval ? interval : 1;
+}
+
 static void write_meta(struct fox *fox)
 {
     const struct trace *trace = fox->tree->stacks->trace;
     struct json *json = &fox->json;
     json_name(json, "meta");
     json_open_object(json);
-    json_member_unsigned(json, "interval", 1);
+    json_member_unsigned(json, "interval", interval_ms(fox));
     json_member_unsigned(json, "startTime", trace->header.start_realtime_ns / 1000000);
     json_member_unsigned(json, "processType", 0);
     json_name(json, "product");
@@ -466,6 +477,10 @@ static void write_document(struct fox *fox, const struct export *export)
 {
     enum measure measures[MEASURE_COUNT_OF];
     size_t count = export_all_measures(export, measures);
+    if (trace_is_timed(export->stacks->trace)) { /* it counts samples, so many of an interval */
+        measures[0] = MEASURE_COUNT;
+        count = 1;
+    }
     json_open_object(&fox->json);
     write_meta(fox);
     write_libs(fox);
@@ -526,5 +541,6 @@ static bool write_firefox(FILE *out, const struct export *export, struct error *
 const struct export_format export_firefox = {
     .name = "firefox",
     .summary = "JSON for profiler.firefox.com, a thread per measure",
+    .has_time = true,
     .write = write_firefox,
 };

@@ -79,5 +79,6 @@ const struct export_format export_folded = {
     .summary = "folded stacks, for flamegraph.pl and most flame graph viewers",
     .next = "flamegraph.pl %s > flames.svg",
     .groups = EXPORT_BY_LINE_OR_FUNCTION,
+    .has_time = true,
     .write = write_folded,
 };

@@ -34,7 +34,7 @@ static void write_head(struct script *script, int64_t value)
     uint64_t number = script->sample_count++;
     fprintf(script->out, "%s %" PRIu32 "/%" PRIu32 " %" PRIu64 ".%06" PRIu64 ": %" PRId64 " %s: \n",
             script->command, trace->header.pid, trace->header.pid, number / 1000000,
-            number % 1000000, value, export_measure(script->measure)->word);
+            number % 1000000, value, export_measure(trace, script->measure)->word);
 }
 
 /* The line of a frame. A module's path ends at a space; an inlined call has none. */
@@ -110,5 +110,6 @@ const struct export_format export_perf = {
     .name = "perf",
     .summary = "text as perf script prints it, for stackcollapse-perf.pl",
     .next = "stackcollapse-perf.pl %s",
+    .has_time = true,
     .write = write_perf,
 };

@@ -78,6 +78,18 @@ static const struct sample_type sample_types[] = {
      true},
 };
 
+static const struct sample_type cpu_types[] = {
+    {"samples", "count", offsetof(struct figures, alloc_count), MEASURE_COUNT, false},
+    {"cpu", "nanoseconds", offsetof(struct figures, alloc_bytes), MEASURE_TOTAL, false},
+};
+
+/* Off the CPU: see times.h. */
+static const struct sample_type wall_types[] = {
+    {"samples", "count", offsetof(struct figures, alloc_count), MEASURE_COUNT, false},
+    {"wall", "nanoseconds", offsetof(struct figures, alloc_bytes), MEASURE_TOTAL, false},
+    {"off_cpu", "nanoseconds", offsetof(struct figures, peak_bytes), MEASURE_TOTAL, false},
+};
+
 static bool is_asked_for(const struct export *export, enum measure measure)
 {
     for (size_t i = 0; i < export->measure_count; i++)
@@ -86,8 +98,22 @@ static bool is_asked_for(const struct export *export, enum measure measure)
     return false;
 }
 
+static void choose_time(struct profile *profile)
+{
+    bool is_cpu = profile->stacks->trace->domain == DOMAIN_CPU;
+    const struct sample_type *types = is_cpu ? cpu_types : wall_types;
+    size_t count =
+        is_cpu ? sizeof cpu_types / sizeof *cpu_types : sizeof wall_types / sizeof *wall_types;
+    for (size_t i = 0; i < count; i++)
+        profile->types[profile->type_count++] = &types[i];
+}
+
 static void choose_types(struct profile *profile)
 {
+    if (trace_is_timed(profile->stacks->trace)) {
+        choose_time(profile);
+        return;
+    }
     for (size_t i = 0; i < sizeof sample_types / sizeof *sample_types; i++) {
         const struct sample_type *type = &sample_types[i];
         if (type->is_extra ? is_asked_for(profile->export, type->measure)
@@ -106,6 +132,11 @@ static const char *first_type(const struct profile *profile)
         [MEASURE_COUNT] = "alloc_objects",
         [MEASURE_TEMPORARY] = "temporary_objects",
     };
+    if (trace_is_timed(profile->stacks->trace)) {
+        bool is_count =
+            profile->export->measure_count && profile->export->measures[0] == MEASURE_COUNT;
+        return profile->types[is_count ? 0 : 1]->name;
+    }
     if (profile->export->measure_count)
         return names[profile->export->measures[0]];
     bool is_live = profile->tree->total.live_bytes || !trace_knows_all(profile->stacks->trace);
@@ -295,7 +326,14 @@ static void write_type(struct profile *profile, enum profile_field field, const 
 /* Like Go's: bytes, and one sample about every so many. */
 static void write_period(struct profile *profile)
 {
+    const struct figures *total = &profile->tree->total;
     uint64_t sample_bytes = profile->stacks->trace->header.sample_bytes;
+    if (trace_is_timed(profile->stacks->trace)) {
+        write_type(profile, PROFILE_PERIOD_TYPE, profile->types[1]->name, "nanoseconds");
+        protobuf_write_number(profile->out, PROFILE_PERIOD,
+                              total->alloc_count ? total->alloc_bytes / total->alloc_count : 1);
+        return;
+    }
     write_type(profile, PROFILE_PERIOD_TYPE, "space", "bytes");
     protobuf_write_number(profile->out, PROFILE_PERIOD, sample_bytes ? sample_bytes : 1);
 }
@@ -389,5 +427,6 @@ const struct export_format export_pprof = {
     .next = "go tool pprof -http=: %s",
     .is_binary = true,
     .is_gzip = true,
+    .has_time = true,
     .write = write_pprof,
 };

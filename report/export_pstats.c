@@ -2,9 +2,10 @@
 /* export_pstats.c -- Statistics that Python's pstats loads: for its browser, snakeviz, gprof2dot
  * and others.
  *
- * Calls are allocations, and seconds are bytes. What pstats takes for a function is a line of one
- * here, since it prints lines: percall is then the average size of what a line allocated. It is a
- * dictionary in Python's marshal format, {(file, line, name): (cc, nc, tt, ct, callers)}. */
+ * Of time, calls are samples, and seconds are seconds. Of memory, calls are allocations, and
+ * seconds are bytes. What pstats takes for a function is a line of one here, since it prints lines:
+ * percall is then the average size of what a line allocated. It is a dictionary in Python's marshal
+ * format, {(file, line, name): (cc, nc, tt, ct, callers)}. */
 #include "export.h"
 
 #include "call_graph.h"
@@ -22,8 +23,10 @@ enum {
 
 struct stats {
     FILE *out;
+    double unit; /* of what is counted in pstats' seconds */
     const struct call_graph *graph;
     enum measure measure;
+    bool is_time;    /* its functions are functions, not lines */
     bool has_failed; /* out of memory */
 };
 
@@ -85,9 +88,10 @@ static void write_key(struct stats *stats, uint32_t function)
     const struct call_graph *graph = stats->graph;
     const struct frame *frame = &graph->tree->stacks->frames[graph->functions[function].frame];
     char *name = label_function(frame);
+    const char *otherwise = stats->is_time ? "~" : frame->module;
     write_tuple_head(stats->out, 3);
-    write_text(stats, frame->file ? frame->file : frame->module);
-    write_number(stats->out, frame->line);
+    write_text(stats, frame->file ? frame->file : otherwise);
+    write_number(stats->out, stats->is_time ? frame->function_line : frame->line);
     write_text(stats, name ? name : "");
     stats->has_failed = stats->has_failed || !name;
     free(name);
@@ -101,8 +105,9 @@ static void write_figures(struct stats *stats, const struct figures *self,
     struct amount own = figures_amount(self, stats->measure);
     write_number(stats->out, own.count);
     write_number(stats->out, own.count);
-    write_double(stats->out, (double)own.size_bytes);
-    write_double(stats->out, (double)figures_amount(total, stats->measure).size_bytes);
+    write_double(stats->out, (double)own.size_bytes * stats->unit);
+    write_double(stats->out,
+                 (double)figures_amount(total, stats->measure).size_bytes * stats->unit);
 }
 
 static bool is_shown(const struct stats *stats, const struct figures *total)
@@ -181,10 +186,13 @@ static bool write_pstats(FILE *out, const struct export *export, struct error *e
     struct call_graph graph;
     if (!export_tree(export, &tree, GRAIN_LINE, error))
         return false;
-    bool is_ok = call_graph_init(&graph, &tree, CALLS_OF_LINES, error);
+    bool is_time = trace_is_timed(export->stacks->trace);
+    bool is_ok =
+        call_graph_init(&graph, &tree, is_time ? CALLS_BY_FUNCTION : CALLS_OF_LINES, error);
     if (is_ok) {
         bool is_live = !export_knows(export->stacks->trace, MEASURE_TOTAL);
-        struct stats stats = {.out = out, .graph = &graph};
+        struct stats stats = {
+            .out = out, .graph = &graph, .unit = is_time ? 1e-9 : 1, .is_time = is_time};
         stats.measure = export->measure_count ? export->measures[0]
                         : is_live             ? MEASURE_LIVE
                                               : MEASURE_TOTAL;
@@ -197,8 +205,9 @@ static bool write_pstats(FILE *out, const struct export *export, struct error *e
 
 const struct export_format export_pstats = {
     .name = "pstats",
-    .summary = "for Python's pstats: calls are allocations, seconds are bytes",
+    .summary = "for Python's pstats: calls are allocations (of time: samples), seconds bytes",
     .next = "python3 -m pstats %s",
     .is_binary = true,
+    .has_time = true,
     .write = write_pstats,
 };

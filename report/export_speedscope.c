@@ -97,11 +97,16 @@ static int64_t write_weights(struct scope *scope, enum measure measure)
 
 static void write_profile(struct scope *scope, enum measure measure)
 {
-    const struct export_measure *details = export_measure(measure);
+    const struct trace *trace = scope->export->stacks->trace;
+    const struct export_measure *details = export_measure(trace, measure);
+    bool is_time = trace_is_timed(trace) && measure == MEASURE_TOTAL;
     json_open_object(&scope->json);
     json_member_string(&scope->json, "type", "sampled");
     json_member_string(&scope->json, "name", details->title);
-    json_member_string(&scope->json, "unit", details->is_in_bytes ? "bytes" : "none");
+    json_member_string(&scope->json, "unit",
+                       details->is_in_bytes ? "bytes"
+                       : is_time            ? "nanoseconds"
+                                            : "none");
     write_samples(scope, measure);
     int64_t sum = write_weights(scope, measure);
     json_member_signed(&scope->json, "startValue", 0);
@@ -165,5 +170,6 @@ const struct export_format export_speedscope = {
     .summary = "JSON for speedscope, one profile per measure",
     .next = "speedscope %s",
     .groups = EXPORT_BY_LINE_OR_FUNCTION,
+    .has_time = true,
     .write = write_speedscope,
 };
