@@ -4,6 +4,7 @@
 #include "diff_json.h"
 #include "diff_summary.h"
 #include "diff_table.h"
+#include "diff_times.h"
 #include "find.h"
 #include "growth.h"
 #include "moment.h"
@@ -23,6 +24,7 @@ enum {
     OPTION_ALL,
     OPTION_ALL_FRAMES,
     OPTION_COLOR,
+    OPTION_CPU,
     OPTION_EXCLUDE,
     OPTION_FAIL_ABOVE,
     OPTION_FILTER,
@@ -30,7 +32,8 @@ enum {
     OPTION_JSON,
     OPTION_SUPPRESSIONS,
     OPTION_SYSTEM,
-    OPTION_TRACEBACK
+    OPTION_TRACEBACK,
+    OPTION_WALL
 };
 
 static const struct option_row rows[] = {
@@ -38,6 +41,9 @@ static const struct option_row rows[] = {
     {'s', "measure", "MEASURE", "live (default), peak, total, count"},
     {'n', "limit", "N", "show N of them; 0: all (default: 10, for scripts all)"},
     {OPTION_ALL, "all", NULL, "show all of them"},
+    {OPTION_CPU, "cpu", NULL,
+     "of CPU time what became slower or faster, by function, and whether samples can tell"},
+    {OPTION_WALL, "wall", NULL, "the same of wall-clock time"},
     {OPTION_TRACEBACK, "traceback", NULL, "with each the call stack that changed most, and source"},
     {OPTION_CUMULATIVE, "cumulative", NULL, "charge every line of a stack, each once"},
     {OPTION_FILTER, "filter", "PATTERN", "keep file:, function: or module:PATTERN (bare: file)"},
@@ -71,6 +77,8 @@ struct request {
     enum format format;
     enum color_when color;
     bool has_old, has_limit, has_growth_limit;
+    enum times_kind kind;
+    bool has_group_by, is_time;
     bool is_system, with_traceback, is_help;
 };
 
@@ -127,6 +135,10 @@ static bool take_flag(struct request *request, int id)
         return request->with_traceback = true;
     case OPTION_SYSTEM:
         return request->is_system = true;
+    case OPTION_CPU:
+    case OPTION_WALL:
+        request->kind = id == OPTION_CPU ? TIMES_CPU : TIMES_WALL;
+        return request->is_time = true;
     case OPTION_JSON:
         request->format = FORMAT_JSON;
         return true;
@@ -142,6 +154,7 @@ static bool take_option(struct request *request, int id, const char *value)
     case 'g':
         is_ok = label_to_group_by(value, &request->query.group_by) &&
                 request->query.group_by != GROUP_BY_THREAD;
+        request->has_group_by = is_ok;
         break;
     case 's':
         is_ok = label_to_measure(value, &request->query.measure) &&
@@ -174,9 +187,25 @@ static bool take_option(struct request *request, int id, const char *value)
     return is_ok;
 }
 
+/* Time has one measure, and names and words of its own. */
+static bool complete_time_request(struct request *request)
+{
+    struct compare_query *query = &request->query;
+    if (query->measure != MEASURE_LIVE || request->with_traceback || request->has_growth_limit ||
+        request->format == FORMAT_TRACEMALLOC)
+        return command_misuse("--cpu and --wall are of time: no measure, --traceback, "
+                              "--fail-above or tracemalloc") == STATUS_OK;
+    query->measure = MEASURE_TOTAL;
+    if (!request->has_group_by)
+        query->group_by = GROUP_BY_FUNCTION;
+    return true;
+}
+
 static bool check_request(struct request *request)
 {
     struct compare_query *query = &request->query;
+    if (request->is_time && !complete_time_request(request))
+        return false;
     enum group_by group_by = query->group_by;
     query->is_tracemalloc = request->filters.is_tracemalloc = request->format == FORMAT_TRACEMALLOC;
     if (query->is_cumulative && group_by == GROUP_BY_TRACEBACK)
@@ -300,6 +329,20 @@ static const char *load(struct diff *diff, struct error *error)
     for (uint32_t side = 0; side < SIDE_COUNT; side++)
         if (!rewind_side(diff, side, error))
             return diff->paths[side];
+    return NULL;
+}
+
+/* The old one first: of one trace, call sites are shared. */
+static const char *show_times(struct diff *diff, struct error *error)
+{
+    enum times_kind kind = diff->request->kind;
+    for (uint32_t side = 0; side < SIDE_COUNT; side++) {
+        if (!times_are_there(&diff->traces[SIDE_NEW - side], kind) && !diff->is_one_trace) {
+            error_set(error, "it has no samples of that time");
+            return diff->paths[SIDE_NEW - side];
+        }
+        times_show(&diff->traces[side], kind);
+    }
     return NULL;
 }
 
@@ -479,8 +522,23 @@ static void complain_of_growth(const struct diff *diff)
                 growth->item_count - GROWTH_LINES_MAX);
 }
 
+static int print_times(struct diff *diff)
+{
+    const char *const paths[SIDE_COUNT] = {diff->paths[SIDE_OLD], diff->paths[SIDE_NEW]};
+    const struct request *request = diff->request;
+    const struct table table = {
+        .out = stdout, .style = terminal_style(stdout, request->color), .limit = request->limit};
+    if (request->format == FORMAT_JSON)
+        diff_times_write_json(stdout, &diff->comparison, paths, request->limit);
+    else
+        diff_times_write(&table, &diff->comparison, paths);
+    return command_flush(STATUS_OK);
+}
+
 static int print(struct diff *diff)
 {
+    if (diff->request->is_time)
+        return print_times(diff);
     if (diff->request->format == FORMAT_JSON)
         print_json(diff);
     else if (diff->request->format == FORMAT_TRACEMALLOC)
@@ -501,6 +559,8 @@ static int diff_traces(const struct request *request)
     if (!load_suppressions(&diff, &error))
         return command_complain("suppressions", &error);
     const char *failed = load(&diff, &error);
+    if (!failed && request->is_time)
+        failed = show_times(&diff, &error);
     if (failed)
         status = command_complain(failed, &error);
     else if (is_known(&diff))

@@ -15,6 +15,7 @@ import pstats
 import re
 
 from made_trace import MadeTrace
+from pprof_file import PprofFile
 from tap import Tap
 from test_fixtures import tags
 from traced import Build, Tracer, execute
@@ -360,6 +361,89 @@ class Times:
         self.tap.equal(execute([str(self.build.tool), "report", "--cpu", "a.memtrace", "b.memtrace@1"], cwd=self.directory).status, 1,
                        "moments do not add up")
 
+    # ---- for other tools ----
+
+    def export(self, form, *options):
+        path = self.directory / ("made." + form)
+        self.tool("export", "--cpu", f"--format={form}", *options, "-o", path, "made.memtrace")
+        return path
+
+    def exports(self):
+        """Each format has the samples, in the client's own units."""
+        self.write(self.made())
+        own, all_of = count(FUNCTIONS.get)
+        stats = pstats.Stats(str(self.export("pstats"))).stats
+        self.tap.equal({key[1:]: (value[1], round(value[2] * 1e9), round(value[3] * 1e9)) for key, value in stats.items()},
+                       {(function_lines()[name], name): (own[name], own[name] * MS, all_of[name] * MS) for name in all_of}, "pstats")
+        profile = PprofFile(self.export("pprof").read_bytes())
+        sums, by_leaf = [0, 0], collections.Counter()
+        for stack, values in profile.samples:
+            sums = [sums[i] + values[i] for i in range(2)]
+            by_leaf[stack[-1][0]] += values[1]
+        self.tap.equal((sums, {name: time for name, time in by_leaf.items() if time}),
+                       ([TOTAL, TOTAL * MS], {name: number * MS for name, number in own.items()}), "pprof: samples and nanoseconds")
+        self.tap.equal((profile.types, profile.default_type), ([("samples", "count"), ("cpu", "nanoseconds")], "cpu"), "pprof: their names")
+        for options, unit in (((), MS), (("-m", "count"), 1)):
+            folded = collections.Counter()
+            for line in self.export("folded", "-g", "function", *options).read_text().splitlines():
+                stack, number = line.rsplit(" ", 1)
+                folded[tuple(stack.split(";"))] += int(number)
+            expected = collections.Counter()
+            for stack, number in STACKS.items():
+                expected[tuple(FUNCTIONS[tag] for tag in expand(stack))] += number * unit
+            self.tap.equal(dict(folded), dict(expected), f"folded {options}")
+        scope = json.loads(self.export("speedscope").read_text())
+        self.tap.equal([(part["unit"], part["endValue"]) for part in scope["profiles"]], [("nanoseconds", TOTAL * MS), ("none", TOTAL)],
+                       "speedscope")
+        grind = self.export("callgrind").read_text()
+        self.tap.ok(f"\nevents: Cpu_ns Samples\nsummary: {TOTAL * MS} {TOTAL}\n" in grind, "callgrind", grind[:400])
+        periods = re.findall(r"^\S+ \d+/\d+ [\d.]+: (\d+) cpu-clock: $", self.export("perf").read_text(), flags=re.M)
+        self.tap.equal((len(periods), sum(map(int, periods))), (len(STACKS), TOTAL * MS), "perf script")
+        fox = json.loads(self.export("firefox").read_text())
+        self.tap.equal([(part["samples"]["weightType"], sum(part["samples"]["weight"])) for part in fox["threads"]], [("samples", TOTAL)],
+                       "firefox")
+        self.tap.ok("0.75 s 100.00%" in self.export("dot").read_text(), "dot", self.export("dot").read_text())
+        self.tool("export", "--cpu", "--format=massif", "made.memtrace", status=2)
+        self.tool("export", "--cpu", "--format=folded", "-m", "live", "made.memtrace", status=2)
+        self.tool("export", "--wall", "--format=folded", "made.memtrace", status=1)
+
+    # ---- two traces ----
+
+    def diff(self):
+        """Counts of samples are Poisson's: what they can tell, and what not."""
+        old = {("leaf_of_main", "leaf_own"): 1000, ("main_own",): 100, ("recurse_of_main", "recurse_own"): 100}
+        new = {("leaf_of_main", "leaf_own"): 1300, ("main_own",): 110, ("recurse_of_main", "recurse_own"): 132}
+        self.write(self.made(old), "old.memtrace"), self.write(self.made(new), "new.memtrace")
+        report = self.json("diff", "--cpu", "old.memtrace", "new.memtrace")
+        got = {item["function"]: item for item in report["statistics"]}
+        for name, before, after, verdict in (("leaf", 1000, 1300, "slower"), ("main", 100, 110, "no telling"),
+                                             ("recurse", 100, 132, "perhaps")):
+            z_score = (after - before) / math.sqrt(before + after)
+            item = got[name]
+            self.tap.equal((item["old_ns"], item["new_ns"], item["change_ns"], item["verdict"]),
+                           (before * MS, after * MS, (after - before) * MS, verdict), f"diff: {name}")
+            self.tap.ok(abs(float(item["z_score"]) - z_score) < 1e-3 and abs(item["error_ns"] - math.sqrt(before + after) * MS) < 2 and
+                        abs(float(item["chance"]) / math.erfc(z_score / math.sqrt(2)) - 1) < .01, f"diff: {name}: how sure", item)
+        self.tap.equal((report["totals"]["change_ns"], report["totals"]["verdict"]), (342 * MS, "slower"), "diff: all")
+        back = self.json("diff", "--cpu", "new.memtrace", "old.memtrace")
+        self.tap.equal([item["verdict"] for item in back["statistics"]], ["faster", "perhaps", "no telling"], "diff: the other way round")
+        same = self.json("diff", "--cpu", "old.memtrace", "old.memtrace")
+        self.tap.equal({item["change_ns"] for item in same["statistics"]}, {0}, "diff: of a trace with itself")
+        whole = self.json("diff", "--cpu", "--cumulative", "old.memtrace", "new.memtrace")
+        self.tap.equal({item["function"]: item["change_ns"] for item in whole["statistics"]},
+                       {"main": 342 * MS, "leaf": 300 * MS, "recurse": 32 * MS}, "diff: with callees")
+        lines = self.json("diff", "--cpu", "-g", "line", "old.memtrace", "new.memtrace")
+        self.tap.equal({item["line"]: item["change_ns"] for item in lines["statistics"]},
+                       {self.lines["leaf_own"]: 300 * MS, self.lines["main_own"]: 10 * MS, self.lines["recurse_own"]: 32 * MS}, "diff: lines")
+        text = self.tool("diff", "--cpu", "old.memtrace", "new.memtrace")
+        self.tap.ok(re.search(r"^    1\.000    1\.300   \+0\.300    0\.048    \+6\.3  slower     .*\(leaf\)$", text, flags=re.M) and
+                    "  1 slower, 0 faster, 1 perhaps, 1 where the samples cannot tell\n" in text, "diff: in columns", text)
+        heap = MadeTrace()
+        heap.counters(heap.node(0, heap.module("/nonexistent/demo"), 0x10), 1, 1)
+        self.write(heap, "heap.memtrace")
+        self.tool("diff", "--cpu", "heap.memtrace", "new.memtrace", status=1)
+        self.tool("diff", "--cpu", "-s", "peak", "old.memtrace", "new.memtrace", status=2)
+
     # ---- refusals ----
 
     def refusals(self):
@@ -379,7 +463,7 @@ class Times:
                         f"refuses {' '.join(arguments)}", (result.status, result.stderr, result.stdout))
 
 
-ALL = "functions groups like_pstats callers line_table line_choice with_heap wall budget merged refusals".split()
+ALL = "functions groups like_pstats callers line_table line_choice with_heap wall budget merged exports diff refusals".split()
 
 
 def main():
