@@ -55,7 +55,8 @@ enum {
 static const struct option_row rows[] = {
     {'g', "group-by", "KIND",
      "line (default; of time function), function, file, module, traceback, thread"},
-    {'s', "sort", "MEASURE", "live (default), peak, total, count, temporary"},
+    {'s', "sort", "MEASURE",
+     "live (default), peak, total, count, temporary; of time tottime (default), cumulative …"},
     {OPTION_MEASURE, "measure", "MEASURE", "the same"},
     {'n', "limit", "N", "show N of them; 0: all (default: 10, with --json all)"},
     {OPTION_CUMULATIVE, "cumulative", NULL, "charge every line of a stack, each once"},

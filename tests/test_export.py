@@ -744,7 +744,7 @@ def check_failures(tap, tracer):
     refuses("a missing trace", 1, "--format=folded", directory / "missing", says=b"No such file")
     refuses("a grouping it has not", 2, "--format=folded", "--group-by=file", trace, says=b"group")
     refuses("any grouping where there is none", 2, "--format=pprof", "--group-by=line", trace, says=b"group")
-    refuses("two traces", 2, "--format=folded", trace, trace)
+    refuses("two traces", 2, "--format=mprof", trace, trace)
     refuses("too many patterns", 2, "--format=folded", *["--filter=x"] * 65, trace)
     for form in FORMATS:
         refuses(f"a full disk ({form})", 1, f"--format={form}", "-o", "/dev/full", trace, says=b"No space left")
