@@ -10,8 +10,11 @@
 #include "marks.h"
 #include "moment.h"
 #include "opened.h"
+#include "process.h"
 #include "report_json.h"
+#include "residence_table.h"
 #include "rss_table.h"
+#include "series_gaps.h"
 #include "statistics.h"
 #include "summary.h"
 #include "table.h"
@@ -23,10 +26,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    LIMIT_DEFAULT = 10
+    LIMIT_DEFAULT = 10,
+    LEAVES_MAX = 1 << 18 /* a heap that is spread over 256 GiB */
 };
 
 enum {
@@ -689,38 +694,90 @@ static int report_tracemalloc(struct report *report)
     return command_flush(STATUS_OK);
 }
 
-static void print_rss(const struct report *report, const struct series *series)
+/* What /proc and the recorder's table tell of a program that runs. */
+static bool read_residence(const struct report *report, struct residence *residence,
+                           struct error *error)
 {
-    if (report->request->is_json) {
-        struct json json = json_begin(stdout);
-        json_open_object(&json);
+    const struct trace *trace = report->opened.trace;
+    struct live_table table = {.map_address = trace->header.live_map_address,
+                               .leaves_max = LEAVES_MAX};
+    struct stat status;
+    if (stat(report->opened.paths[0], &status) != 0)
+        status.st_ino = 0;
+    if (!table.map_address || trace->header.sample_bytes)
+        return residence_read(residence, trace->pid, NULL, status.st_ino, error);
+    table.memory_fd = process_open_memory(trace->pid, error);
+    if (table.memory_fd < 0)
+        return false;
+    bool is_ok = residence_read(residence, trace->pid, &table, status.st_ino, error);
+    close(table.memory_fd);
+    return is_ok;
+}
+
+/* What is known of the resident memory: over time, and now. */
+struct rss_view {
+    struct series series;
+    struct residence residence;
+    struct error no_residence;
+    bool has_series;
+    bool has_residence;
+};
+
+static void print_rss_json(const struct rss_view *view)
+{
+    struct json json = json_begin(stdout);
+    json_open_object(&json);
+    if (view->has_series) {
         json_name(&json, "rss");
-        rss_table_write_json(&json, series);
-        json_close_object(&json);
-        json_end(&json);
-        return;
+        rss_table_write_json(&json, &view->series);
     }
+    if (view->has_residence) {
+        json_name(&json, "resident_now");
+        residence_table_write_json(&json, &view->residence);
+    }
+    json_close_object(&json);
+    json_end(&json);
+}
+
+static void print_rss(const struct report *report, const struct rss_view *view)
+{
     struct style style = terminal_style(stdout, report->request->color);
+    char gaps[320];
     print_title(report, &style);
-    rss_table_write(stdout, series,
-                    report->opened.trace->is_running ? "now" : "at the last reading", &style);
+    if (view->has_series)
+        rss_table_write(stdout, &view->series,
+                        report->opened.trace->is_running ? "now" : "at the last reading", &style);
+    series_describe_gaps(&view->series, gaps, sizeof gaps);
+    if (*gaps)
+        printf("  %snote: %s%s\n", style.warning, gaps, style.plain);
+    if (view->has_residence)
+        residence_table_write(stdout, &view->residence, &style);
+    else if (report->opened.trace->is_running)
+        printf("  %snote: %s%s\n", style.warning, view->no_residence.text, style.plain);
 }
 
 static int report_rss(const struct report *report)
 {
-    struct series series;
+    struct rss_view view = {0};
     struct error error;
-    if (!series_init(&series, report->opened.trace, report->opened.trace->header.start_time_ns,
+    if (!series_init(&view.series, report->opened.trace, report->opened.trace->header.start_time_ns,
                      &error))
         return complain(report, &error);
+    view.has_series = rss_peak(&view.series);
+    view.has_residence = report->opened.trace->is_running &&
+                         trace_knows_all(report->opened.trace) &&
+                         read_residence(report, &view.residence, &view.no_residence);
     int status = STATUS_OK;
-    if (rss_peak(&series)) {
-        print_rss(report, &series);
-    } else {
-        error_set(&error, "no RSS was recorded in it");
+    if (!view.has_series && !view.has_residence) {
+        error_set(&error,
+                  "no RSS was recorded in it (MEMTRACE_THREAD=0, or MEMTRACE_RSS_INTERVAL=0)");
         status = complain(report, &error);
+    } else if (report->request->is_json) {
+        print_rss_json(&view);
+    } else {
+        print_rss(report, &view);
     }
-    series_finish(&series);
+    series_finish(&view.series);
     return command_flush(status);
 }
 

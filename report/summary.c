@@ -5,6 +5,7 @@
 #include "completeness.h"
 #include "label.h"
 #include "rss_table.h"
+#include "series_gaps.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -34,6 +35,7 @@ static void write_peak_rss(FILE *out, const struct trace *trace)
 {
     struct series series;
     struct error ignored;
+    char gaps[320];
     if (!trace->point_count || !series_init(&series, trace, trace->header.start_time_ns, &ignored))
         return;
     int64_t size_bytes;
@@ -41,6 +43,9 @@ static void write_peak_rss(FILE *out, const struct trace *trace)
     if (series_peak_rss(&series, &size_bytes, &time_ns))
         fprintf(out, "  %-9s%-10s at %s\n", "peak RSS", text_size((double)size_bytes).text,
                 text_duration(time_ns).text);
+    series_describe_gaps(&series, gaps, sizeof gaps);
+    if (*gaps)
+        fprintf(out, "           %s\n", gaps);
     series_finish(&series);
 }
 

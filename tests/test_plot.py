@@ -163,7 +163,9 @@ class Plots:
         trace.point(3)
         trace.write(self.directory / "explained.memtrace")
         text = self.good("report", "--rss", "explained.memtrace").decode()
-        rows = {line[2:28].strip(): line[28:].split("  ") for line in text.splitlines()[3:]}
+        note = "  note: RSS is not known for 1.00 s, from 2.00 s on: /proc could not be read"
+        self.tap.equal(text.splitlines()[-1], note, "report --rss tells what is not known")
+        rows = {line[2:28].strip(): line[28:].split("  ") for line in text.splitlines()[3:-1]}
         rows = {key: [cell.strip() for cell in cells if cell.strip()] for key, cells in rows.items()}
         self.tap.equal(rows, {"resident (RSS)": ["64.0 MiB", "40.0 MiB to 48.0 MiB"],
                               "live in the heap": ["24.0 MiB", "20.0 MiB"],

@@ -4,6 +4,7 @@
 programs/grow.c does nothing between two letters. So what a reading of the recorder's in that time says
 must be what /proc says, read here; nothing in here depends on how long anything takes."""
 
+import json
 import os
 import pathlib
 import random
@@ -14,7 +15,7 @@ import time
 
 from tap import Tap
 from trace_file import TraceFile
-from traced import Build, Result, Tracer, clean_environment, collect, wait_until
+from traced import Build, Result, Tracer, clean_environment, collect, execute, wait_until
 
 STEP = 8 << 20
 # Of the recorder itself: pages of the trace it writes, and gives back.
@@ -124,6 +125,11 @@ def is_in_order(trace):
     points = trace.points
     return all(a["time_ns"] < b["time_ns"] - b["span_ns"] for a, b in zip(points, points[1:])) and \
         all(point["span_ns"] < point["time_ns"] for point in points)
+
+
+def report(tracer, growing):
+    result = execute([str(tracer.build.tool), "report", str(growing.trace().path)])
+    return result.stdout.decode().splitlines()
 
 
 def check_against_proc(tap, tracer):
@@ -238,6 +244,9 @@ def check_gaps(tap, tracer):
                    (before, after))
             tap.equal((after["live_bytes"]["max"], after["alloc_count"]), (2 * STEP, 2), "but the heap")
             tap.ok(points[-1]["rss_peak_bytes"] > 2 * STEP, "and the peak, which the kernel tells without /proc", points[-1])
+            lines = report(tracer, growing)
+            tap.equal(sum("RSS is not known for" in line and "/proc could not be read" in line for line in lines), 1,
+                      "and one line says so", lines)
             tap.ok(not any(value in (0, -2) for point in points for key in ("rss_bytes", "thread_count", "cgroup_bytes")
                            for value in point[key].values()), "nowhere a zero")
         prefix = ["unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "sh"]
@@ -246,6 +255,9 @@ def check_gaps(tap, tracer):
             point = growing.later_point(time.monotonic_ns())
             tap.equal((point["rss_bytes"]["max"], point["thread_count"]["max"], point["live_bytes"]["max"]), (-1, -1, STEP),
                       "without /proc from the start: the same")
+            lines = report(tracer, growing)
+            tap.equal(sum("RSS is not known" in line for line in lines), 1, "one line", lines)
+            tap.ok(not any("peak RSS" in line for line in lines), "and no peak of nothing", lines)
     else:
         tap.skip("another root, no /proc", "only root can do that")
     with Growing(tracer) as growing:
@@ -254,12 +266,68 @@ def check_gaps(tap, tracer):
         stat = pathlib.Path(f"/proc/{growing.process.pid}/stat")
         wait_until(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T")
         stopped_ns, count = time.monotonic_ns(), len(growing.trace().points)
-        time.sleep(0.5)
+        time.sleep(1.5)
         tap.equal(len(growing.trace().points), count, "stopped: no points")
         going_on_ns = time.monotonic_ns()
         growing.process.send_signal(signal.SIGCONT)
         growing.later_point(going_on_ns)
         tap.ok(not any(stopped_ns < point["time_ns"] < going_on_ns for point in growing.trace().points), "nor made up later")
+        lines = report(tracer, growing)
+        tap.equal(sum("nothing was read for" in line for line in lines), 1,
+                  "one line says so", lines)
+
+
+class Mapping:
+    """One of /proc/PID/smaps, read without the tool."""
+
+    def __init__(self, head):
+        parts = head.split(maxsplit=5)
+        self.permissions, self.inode, self.path = parts[1], int(parts[4]), (parts[5:] or [""])[0].strip()
+        self.rss, self.flags = 0, []
+
+
+def mappings(pid):
+    found = []
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if not line.split()[0].endswith(":"):
+            found.append(Mapping(line))
+        elif line.startswith("Rss:"):
+            found[-1].rss = int(line.split()[1]) * 1024
+        elif line.startswith("VmFlags:"):
+            found[-1].flags = line.split()[1:]
+    return found
+
+
+def check_explained(tap, tracer):
+    """report --rss of programs/resident.c, which has known amounts of everything."""
+    directory = tracer.new_directory()
+    process = tracer.start([tracer.build.program("resident")], directory)
+    process.stdout.read(1)
+    pid = process.pid
+    explained = json.loads(execute([str(tracer.build.tool), "report", "--rss", "--json", str(pid)], cwd=directory).stdout)
+    text = execute([str(tracer.build.tool), "report", "--rss", str(pid)], cwd=directory).stdout.decode()
+    now, outside, seen = explained["resident_now"], Outside(pid), mappings(pid)
+    process.communicate(b"q", timeout=60)
+    kinds = ("live", "gaps", "free", "anonymous", "files", "stacks", "shared", "recorder", "unexplained")
+    tap.equal(sum(now.get(f"{kind}_bytes", 0) for kind in kinds), now["rss_bytes"], "the kinds sum to RSS")
+    tap.ok(is_near(now["rss_bytes"], outside.rss), "which is the kernel's", (now, outside.rss))
+    tap.ok(is_near(now["unexplained_bytes"], 0, 128 * 1024), "next to nothing is left to explain", now)
+    kept, freed = 8192 // 16, 8192 - 8192 // 16
+    tap.ok(kept * 2000 <= now["live_bytes"] < kept * 2000 + 20000, "live blocks", now)
+    tap.ok(is_near(now["absent_live_bytes"], 32 << 20, 8192), "a block that was never touched is not resident", now)
+    tap.ok(is_near(now["gaps_bytes"] + now["free_bytes"], freed * 2016, 256 * 1024), "what was freed is still there", now)
+    # Of the sixteen blocks between two that are kept, at most four pages can have no byte of a live block.
+    tap.ok(kept * 4096 * 6 <= now["free_bytes"] <= kept * 4096 * 8, "most of it on pages without live blocks", now)
+    tap.ok(16 << 20 <= now["anonymous_bytes"] < 17 << 20, "what the program has mapped itself", now)
+    tap.equal(now["shared_bytes"], 4 << 20, "shared memory")
+    tap.ok(1 << 20 <= now["stacks_bytes"] < 3 << 19, "stacks", now)
+    files = sum(mapping.rss for mapping in seen if mapping.inode and "memtrace" not in mapping.path and
+                mapping.permissions[3] == "p")
+    tap.ok(is_near(now["files_bytes"], files), "files, and their variables", (files, now))
+    own = sum(mapping.rss for mapping in seen if "memtrace" in mapping.path or str(directory) in mapping.path or
+              "dd" in mapping.flags and not mapping.path)
+    tap.ok(own - TOLERANCE <= now["recorder_bytes"] < own + (1 << 20), "the recorder's own", (own, now))
+    tap.ok("around them" in text and "memtrace itself" in text and "what is resident now" in text, "in words", text)
 
 
 def check_off(tap, tracer):
@@ -312,7 +380,7 @@ def check_kills(tap, tracer):
 
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
-        for check in (check_against_proc, check_shares, check_cgroup, check_short, check_children, check_gaps, check_off,
+        for check in (check_against_proc, check_shares, check_cgroup, check_short, check_children, check_gaps, check_explained, check_off,
                       check_kills):
             tap.run(check, tracer, name=check.__name__)
 
