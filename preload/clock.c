@@ -67,3 +67,25 @@ void clock_ask_kernel(void)
 {
     vdso_clock = NULL;
 }
+
+static bool read_cpu_clock(clockid_t id, uint64_t *ret_ns)
+{
+    struct timespec time = {0};
+    if (sys(__NR_clock_gettime, id, &time) != 0)
+        return false;
+    *ret_ns = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+    return true;
+}
+
+/* The number is the kernel's for the CPU clock of another thread. */
+bool clock_thread_cpu_ns(uint32_t tid, uint64_t *ret_ns)
+{
+    return read_cpu_clock((clockid_t)(~tid << 3 | 6), ret_ns);
+}
+
+uint64_t clock_process_cpu_ns(void)
+{
+    uint64_t time_ns = 0;
+    read_cpu_clock(CLOCK_PROCESS_CPUTIME_ID, &time_ns);
+    return time_ns;
+}

@@ -3,6 +3,7 @@
 #ifndef MEMTRACE_CLOCK_H
 #define MEMTRACE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Finds the vDSO's clock in its ELF image; address 0: none. Call once at start. */
@@ -16,5 +17,11 @@ void clock_remember(void);
 
 /* The CPU's counter, which the vDSO reads, is not for us any more. */
 void clock_ask_kernel(void);
+
+/* CPU time that a thread of this process has used. False: it has ended. */
+bool clock_thread_cpu_ns(uint32_t tid, uint64_t *ret_ns);
+
+/* That all of them have used. */
+uint64_t clock_process_cpu_ns(void);
 
 #endif

@@ -169,6 +169,7 @@ static const struct {
     {__NR_getppid, {0}},
     {__NR_gettid, {0}},
     {__NR_getuid, {0}},
+    {__NR_ioctl, {3, 0x40082404}}, /* PERF_EVENT_IOC_PERIOD */
     {__NR_linkat, {(uint64_t)AT_FDCWD, 4096, (uint64_t)AT_FDCWD, 4096, AT_SYMLINK_FOLLOW}},
     {__NR_madvise, {4096, 4096, MADV_DONTNEED}},
     {__NR_madvise, {4096, 4096, MADV_DONTDUMP}},
@@ -184,6 +185,7 @@ static const struct {
     {__NR_newfstatat, {(uint64_t)AT_FDCWD, 4096, 4096}},
     {__NR_openat, {(uint64_t)AT_FDCWD, 4096, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY}},
     {__NR_openat, {(uint64_t)AT_FDCWD, 4096, O_RDONLY | O_CLOEXEC}},
+    {__NR_perf_event_open, {4096}},
     {__NR_prctl, {PR_GET_NAME}},
     {__NR_prlimit64, {0}},
     {__NR_process_vm_readv, {1}},

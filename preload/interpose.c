@@ -5,6 +5,7 @@
 #include "heap.h"
 #include "lifecycle.h"
 #include "real.h"
+#include "sampler.h"
 #include "sys.h"
 #include "trace_file.h"
 #include "unwind_arch.h"
@@ -358,7 +359,9 @@ EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 EXPORT int dlclose(void *handle)
 {
     real_init();
+    sampler_before_unload();
     int result = real.dlclose(handle);
+    sampler_after_unload();
     lifecycle_code_may_be_unloaded();
     return result;
 }

@@ -94,12 +94,11 @@ static void add(struct trace_counters *counters, const struct sample *sample)
     __atomic_fetch_add(&counters->freed_bytes, sample->time_ns, __ATOMIC_RELEASE);
 }
 
-static void book(struct thread *thread, const struct unwinder *unwinder,
-                 const struct sample *sample)
+static void book(uint32_t thread, const struct unwinder *unwinder, const struct sample *sample)
 {
     struct trace_sampler *account = account_of(sample);
     if (sample->domain == DOMAIN_CPU)
-        __atomic_fetch_add(&thread->totals->sampled_ns, sample->time_ns, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&trace.threads[thread].sampled_ns, sample->time_ns, __ATOMIC_RELAXED);
     if (!account)
         return;
     __atomic_fetch_add(&account->samples, 1, __ATOMIC_RELAXED);
@@ -108,17 +107,17 @@ static void book(struct thread *thread, const struct unwinder *unwinder,
         __atomic_fetch_add(&account->truncated_count, 1, __ATOMIC_RELAXED);
 }
 
-void sample_count(struct thread *thread, struct unwinder *unwinder, const struct sample *sample)
+void sample_count(const struct sample_owner *owner, struct unwinder *unwinder,
+                  const struct sample *sample)
 {
-    uint32_t owner = thread->index | (uint32_t)sample->domain << OWNER_DOMAIN_SHIFT;
-    struct callsite_cache *sites = &thread->sampled->sites[sample->domain - MEMORY_DOMAIN_COUNT];
-    uint32_t counters = callsite_counters(sites, unwinder, owner);
+    uint32_t thread_domain = owner->thread | (uint32_t)sample->domain << OWNER_DOMAIN_SHIFT;
+    uint32_t counters = callsite_counters(owner->sites, unwinder, thread_domain);
     if (counters < COUNTERS_FIRST_OWNED) {
         sample_lose(sample);
         return;
     }
     add(&trace.counters[counters], sample);
-    book(thread, unwinder, sample);
+    book(owner->thread, unwinder, sample);
 }
 
 void sample_take(struct thread *thread, const struct interrupted *at, const struct sample *sample)
@@ -128,8 +127,11 @@ void sample_take(struct thread *thread, const struct interrupted *at, const stru
         sample_lose(sample);
         return;
     }
-    walk(thread->sampled, at);
-    sample_count(thread, &thread->sampled->unwinder, sample);
+    struct sampled *sampled = thread->sampled;
+    struct sample_owner owner = {thread->index,
+                                 &sampled->sites[sample->domain - MEMORY_DOMAIN_COUNT]};
+    walk(sampled, at);
+    sample_count(&owner, &sampled->unwinder, sample);
     __atomic_store_n(&thread->busy, busy, __ATOMIC_RELEASE);
 }
 

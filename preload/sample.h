@@ -36,8 +36,15 @@ void sample_take(struct thread *thread, const struct interrupted *at, const stru
 /* Walks and does no more: to measure what that costs. */
 void sample_rehearse(struct thread *thread, const struct interrupted *at);
 
-/* For a stack that was walked by another thread, in whose unwinder it is. */
-void sample_count(struct thread *thread, struct unwinder *unwinder, const struct sample *sample);
+/* Whose sample it is. */
+struct sample_owner {
+    uint32_t thread; /* in SECTION_THREADS */
+    struct callsite_cache *sites;
+};
+
+/* Adds one for the stack that the unwinder holds. The sites are nobody else's to use meanwhile. */
+void sample_count(const struct sample_owner *owner, struct unwinder *unwinder,
+                  const struct sample *sample);
 
 /* A sample that cannot be taken. */
 void sample_lose(const struct sample *sample);

@@ -8,13 +8,15 @@
  * A thread's end is not noticed, and its time since its last sample belongs to nobody. On average
  * that is as much as the part of the interval before its birth that its first sample has not to
  * account for, if it comes at an interval's random place. So the first sample stands for the whole
- * interval: short threads, too, get their share. */
+ * interval, as far as there is time that no sample stands for: short threads, too, get their share.
+ */
 #include "sampler.h"
 
 #include "clock.h"
 #include "lock.h"
 #include "options.h"
 #include "sample.h"
+#include "sampler_ring.h"
 #include "sampler_signal.h"
 #include "small_file.h"
 #include "sys.h"
@@ -22,13 +24,12 @@
 #include "thread.h"
 #include "trace_file.h"
 
-#include <time.h>
-
 enum {
     MOVED_NS = 20 * 1000, /* of CPU time, that make a sample worth it */
     IDLE_LOOKS = 8,       /* in a row, before a thread is looked at less often */
     SKIPS_MAX = 15,
-    UNANSWERED_MAX = 32, /* signals, before a thread counts as one that blocks them */
+    FIRST_WEIGHT_MAX = 8, /* periods, that a first sample may stand for beyond the thread's time */
+    UNANSWERED_MAX = 32,  /* signals, before a thread counts as one that blocks them */
     SETTLE_NS = 100 * 1000 * 1000,
     QUIET_GAP_MAX_NS = 10 * 1000 * 1000 /* between two looks at a program that sleeps */
 };
@@ -40,37 +41,32 @@ static bool is_held;
 static bool is_on;
 static struct trace_sampler *account;
 static uint64_t random_state;
-static uint64_t due_ns;
+static uint64_t due_ns; /* of the earliest of the others */
 static uint64_t last_tick_ns;
 static uint64_t settle_due_ns;
 static uint64_t quiet_looks;
+static uint64_t claimed_ns;                       /* CPU time that demanded samples stand for */
 static uint64_t base_cpu_ns;                      /* of the process, when it began */
 static uint64_t adjusted_own_ns, adjusted_cpu_ns; /* at the last look at the budget */
 static uint32_t ticker_tid;
+static void (*wake_ticker)(void);
+
+/* With rings: */
+static struct lock ring_lock; /* held while they are emptied */
+static uint32_t unloadings;   /* under way */
+static bool is_announced;     /* a thread has begun */
+static bool is_anybody_without_ring;
+static uint64_t drain_due_ns;
+static uint64_t look_due_ns;
+static uint64_t search_due_ns;
 
 /* --- clocks --- */
 
-static bool read_cpu_clock(clockid_t clock, uint64_t *ret_ns)
-{
-    struct timespec time = {0};
-    if (sys(__NR_clock_gettime, clock, &time) != 0)
-        return false;
-    *ret_ns = (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
-    return true;
-}
-
-/* The kernel's number for the CPU clock of another thread. */
-static clockid_t clock_of(uint32_t tid)
-{
-    return (clockid_t)(~tid << 3 | 6);
-}
-
 static uint64_t process_cpu_ns(void)
 {
-    uint64_t all_ns = 0, own_ns = 0;
-    read_cpu_clock(CLOCK_PROCESS_CPUTIME_ID, &all_ns);
+    uint64_t all_ns = clock_process_cpu_ns(), own_ns = 0;
     if (ticker_tid)
-        read_cpu_clock(clock_of(ticker_tid), &own_ns);
+        clock_thread_cpu_ns(ticker_tid, &own_ns);
     return all_ns - own_ns;
 }
 
@@ -96,6 +92,7 @@ static uint64_t random_gap(uint64_t period_ns)
 struct round {
     uint64_t now_ns;
     uint64_t gap_ns; /* since the round before */
+    uint32_t looked_at;
     uint32_t moved;
 };
 
@@ -121,12 +118,23 @@ static void skip_if_idle(struct sampled *sampled)
     sampled->looks_to_skip = skips < SKIPS_MAX ? skips : SKIPS_MAX;
 }
 
+/* CPU time of the process that no sample stands for so far. */
+static uint64_t unclaimed_ns(void)
+{
+    uint64_t cpu_ns = process_cpu_ns() - base_cpu_ns;
+    return cpu_ns > claimed_ns ? cpu_ns - claimed_ns : 0;
+}
+
 static uint64_t weight(const struct sampled *sampled, const struct round *round, uint64_t moved_ns)
 {
     uint64_t age_ns = round->now_ns - sampled->start_ns;
-    if (sampled->has_sample || !sampled->start_ns || age_ns >= round->gap_ns || !age_ns)
+    uint64_t longest_ns = account->period_ns * FIRST_WEIGHT_MAX;
+    uint64_t gap_ns = round->gap_ns < longest_ns ? round->gap_ns : longest_ns;
+    if (sampled->has_sample || !sampled->start_ns || age_ns >= gap_ns || !age_ns)
         return moved_ns;
-    return (uint64_t)((double)moved_ns * (double)round->gap_ns / (double)age_ns);
+    uint64_t wanted_ns = (uint64_t)((double)moved_ns * (double)gap_ns / (double)age_ns);
+    uint64_t most_ns = moved_ns + unclaimed_ns();
+    return wanted_ns < most_ns ? wanted_ns : most_ns;
 }
 
 /* The thread has not yet taken the sample before this one. */
@@ -134,6 +142,7 @@ static void leave_unanswered(struct thread *thread, uint64_t moved_ns)
 {
     struct sampled *sampled = thread->sampled;
     account->overrun_ns += moved_ns;
+    claimed_ns += moved_ns;
     if (++sampled->unanswered == UNANSWERED_MAX)
         account->threads_invisible++;
     if (is_power_of_two(sampled->unanswered)) /* somebody may have waited for all signals */
@@ -148,7 +157,9 @@ static void demand_sample(struct thread *thread, const struct round *round, uint
         return;
     }
     sampled->unanswered = 0;
-    __atomic_store_n(&sampled->owed_ns, weight(sampled, round, moved_ns), __ATOMIC_RELEASE);
+    uint64_t time_ns = weight(sampled, round, moved_ns);
+    claimed_ns += time_ns;
+    __atomic_store_n(&sampled->owed_ns, time_ns, __ATOMIC_RELEASE);
     sampled->has_sample = true;
     sampled->is_gone = !sampler_signal_send(thread);
 }
@@ -182,13 +193,14 @@ static void look_at(struct thread *thread, void *data)
     struct round *round = data;
     struct sampled *sampled = thread->sampled;
     uint64_t cpu_ns;
-    if (!sampled || sampled->is_gone)
+    if (!sampled || sampled->is_gone || sampled->has_ring)
         return;
+    round->looked_at++;
     if (sampled->looks_to_skip) {
         sampled->looks_to_skip--;
         return;
     }
-    if (!read_cpu_clock(clock_of(thread->tid), &cpu_ns)) {
+    if (!clock_thread_cpu_ns(thread->tid, &cpu_ns)) {
         sampled->is_gone = true;
         return;
     }
@@ -215,6 +227,7 @@ static void look_at_all(uint64_t now_ns)
     lock_leave(&hold_lock, mask);
     last_tick_ns = now_ns;
     quiet_looks = round.moved ? 0 : quiet_looks + 1;
+    is_anybody_without_ring = round.looked_at != 0;
 }
 
 /* A program that sleeps is looked at less and less often. */
@@ -236,8 +249,14 @@ static uint64_t own_ns(void)
 {
     uint64_t ticker_ns = 0;
     if (ticker_tid)
-        read_cpu_clock(clock_of(ticker_tid), &ticker_ns);
+        clock_thread_cpu_ns(ticker_tid, &ticker_ns);
     return ticker_ns + account->samples * account->cost_ns;
+}
+
+static uint64_t affordable_period_ns(void)
+{
+    uint64_t least_ns = account->cost_ns * 100 / options.cpu_budget_percent;
+    return account->asked_period_ns > least_ns ? account->asked_period_ns : least_ns;
 }
 
 /* Lowers the rate while sampling takes more of the CPU time than it may, and raises it again up to
@@ -264,17 +283,148 @@ static void keep_budget(void)
 /* What has no sample: time of threads since their last one, most of which have ended. */
 static uint64_t unsampled_ns(void)
 {
-    uint64_t known_ns = account->sampled_ns + account->overrun_ns + account->lost_ns;
+    uint64_t known_ns =
+        account->sampled_ns + account->overrun_ns + account->kernel_ns + account->lost_ns;
     return account->cpu_ns > known_ns ? account->cpu_ns - known_ns : 0;
+}
+
+static void settle(void)
+{
+    account->cpu_ns = process_cpu_ns() - base_cpu_ns;
+    account->own_ns = own_ns();
+    account->exited_ns = unsampled_ns();
+}
+
+/* --- rings --- */
+
+static bool has_rings(void)
+{
+    return account->engine == ENGINE_PERF_RING;
+}
+
+static void empty_rings(void)
+{
+    uint64_t mask = lock_enter(&ring_lock);
+    if (!unloadings)
+        sampler_ring_drain(account);
+    lock_leave(&ring_lock, mask);
+}
+
+/* On the ticker's thread, whose descriptors the rings will have. */
+static void choose_engine(void)
+{
+    bool is_user_only = false;
+    uint64_t cost_ns = 0;
+    if (options.engine != ENGINE_NONE && options.engine != ENGINE_PERF_RING)
+        return;
+    long result = sampler_ring_try(&is_user_only, &cost_ns);
+    if (result < 0) {
+        account->last_errno = (uint64_t)-result;
+        return;
+    }
+    account->kernel_is_hidden = is_user_only;
+    account->cost_ns = cost_ns;
+    account->signal = 0;
+    account->period_ns = affordable_period_ns();
+    account->engine = ENGINE_PERF_RING;
+}
+
+enum {
+    REQUESTS_MAX = 32 /* threads at once */
+};
+
+struct search {
+    uint32_t count;
+    struct sampled *found[REQUESTS_MAX];
+    struct ring_request requests[REQUESTS_MAX];
+};
+
+static void collect(struct thread *thread, void *data)
+{
+    struct search *search = data;
+    struct sampled *sampled = thread->sampled;
+    uint64_t cpu_ns;
+    if (!sampled || sampled->has_ring || sampled->has_no_ring || search->count == REQUESTS_MAX)
+        return;
+    if (!clock_thread_cpu_ns(thread->tid, &cpu_ns)) {
+        sampled->is_gone = sampled->has_no_ring = true;
+        return;
+    }
+    if (!sampled->is_known)
+        is_new(thread, cpu_ns);
+    sampled->has_ring = true;
+    search->found[search->count] = sampled;
+    search->requests[search->count++] =
+        (struct ring_request){thread->tid, thread->index, sampled->base_cpu_ns, sampled->cpu_ns};
+}
+
+/* A thread that gets none is sent signals. It may have ended by now, and another one have its
+ * place: that one is then sent signals, too. */
+static void give_rings(void)
+{
+    static struct search search;
+    do {
+        search.count = 0;
+        thread_visit(collect, &search);
+        uint64_t mask = lock_enter(&ring_lock);
+        for (uint32_t i = 0; i < search.count; i++)
+            if (!sampler_ring_add(&search.requests[i], account->period_ns, next_random())) {
+                search.found[i]->has_no_ring = true;
+                search.found[i]->has_ring = false;
+                is_anybody_without_ring = true;
+            }
+        lock_leave(&ring_lock, mask);
+    } while (search.count == REQUESTS_MAX);
+}
+
+/* A new period begins anew, and half of one is lost on average: so they are that much shorter. */
+static uint64_t drawn_period_ns(uint64_t between_ns)
+{
+    double period_ns = (double)account->period_ns;
+    return (uint64_t)(period_ns * (1 - period_ns / 2 / (double)between_ns));
+}
+
+static void tick_with_rings(uint64_t now_ns)
+{
+    bool is_wanted = __atomic_exchange_n(&is_announced, false, __ATOMIC_ACQ_REL);
+    if (is_wanted || now_ns >= search_due_ns) {
+        give_rings();
+        search_due_ns = now_ns + SETTLE_NS;
+    }
+    if (now_ns >= drain_due_ns) {
+        empty_rings();
+        uint64_t mask = lock_enter(&ring_lock);
+        uint64_t wait_ns = sampler_ring_patience_ns(account->period_ns) / 2;
+        if (!unloadings)
+            sampler_ring_renew(account, drawn_period_ns(wait_ns), &random_state);
+        lock_leave(&ring_lock, mask);
+        drain_due_ns = now_ns + random_gap(wait_ns);
+    }
 }
 
 void sampler_settle(void)
 {
     if (!is_on)
         return;
-    account->cpu_ns = process_cpu_ns() - base_cpu_ns;
-    account->own_ns = own_ns();
-    account->exited_ns = unsampled_ns();
+    if (has_rings())
+        empty_rings();
+    settle();
+}
+
+void sampler_before_unload(void)
+{
+    if (!is_on || !has_rings())
+        return;
+    uint64_t mask = lock_enter(&ring_lock);
+    sampler_ring_drain(account);
+    unloadings++;
+    lock_leave(&ring_lock, mask);
+}
+
+void sampler_after_unload(void)
+{
+    if (unloadings)
+        __atomic_fetch_sub(&unloadings, 1, __ATOMIC_RELAXED);
 }
 
 /* --- the interface --- */
@@ -291,12 +441,11 @@ static struct trace_sampler *open_account(void)
 
 static void fill_account(void)
 {
-    uint64_t least_ns = account->cost_ns * 100 / options.cpu_budget_percent;
     account->domain = DOMAIN_CPU;
     account->engine = ENGINE_TGKILL;
     account->signal = (uint32_t)sampler_signal_number();
     account->asked_period_ns = SECOND_NS / options.cpu_hz;
-    account->period_ns = account->asked_period_ns > least_ns ? account->asked_period_ns : least_ns;
+    account->period_ns = affordable_period_ns();
     account->start_time_ns = clock_monotonic_ns();
 }
 
@@ -328,8 +477,18 @@ void sampler_thread_begins(void)
         return;
     uint64_t now_ns = clock_monotonic_ns();
     struct thread *thread = thread_self ? thread_self : thread_attach();
-    if (thread && thread->sampled)
-        thread->sampled->start_ns = now_ns;
+    if (!thread || !thread->sampled)
+        return;
+    thread->sampled->start_ns = now_ns;
+    if (has_rings() && wake_ticker) {
+        __atomic_store_n(&is_announced, true, __ATOMIC_RELEASE);
+        wake_ticker();
+    }
+}
+
+void sampler_begin(void (*wake)(void))
+{
+    wake_ticker = wake;
 }
 
 uint64_t sampler_due_ns(void)
@@ -337,18 +496,61 @@ uint64_t sampler_due_ns(void)
     return is_on ? due_ns : UINT64_MAX;
 }
 
-void sampler_tick(uint64_t now_ns)
+static void forget_ring(struct thread *thread, void *data)
 {
-    if (!is_on || now_ns < due_ns)
+    (void)data;
+    if (!thread->sampled || !thread->sampled->has_ring)
         return;
-    ticker_tid = (uint32_t)sys(__NR_gettid);
-    look_at_all(now_ns);
+    thread->sampled->has_ring = false;
+    clock_thread_cpu_ns(thread->tid, &thread->sampled->cpu_ns);
+}
+
+/* A new ticker has none of the descriptors of the one before. */
+static void begin_ticking(uint32_t tid)
+{
+    bool is_first = ticker_tid == 0;
+    ticker_tid = tid;
+    if (is_first) {
+        choose_engine();
+    } else if (has_rings()) {
+        uint64_t mask = lock_enter(&ring_lock);
+        sampler_ring_drain(account);
+        sampler_ring_drop_all();
+        lock_leave(&ring_lock, mask);
+        thread_visit(forget_ring, NULL);
+    }
+}
+
+static void tick(uint64_t now_ns)
+{
+    if (has_rings())
+        tick_with_rings(now_ns);
+    if (now_ns >= look_due_ns && (!has_rings() || is_anybody_without_ring)) {
+        look_at_all(now_ns);
+        look_due_ns = now_ns + next_gap();
+    }
     if (now_ns >= settle_due_ns) {
-        sampler_settle();
+        settle();
         keep_budget();
+        if (!has_rings() && sampler_signal_begin())
+            account->signal = (uint32_t)sampler_signal_number();
         settle_due_ns = now_ns + SETTLE_NS;
     }
-    due_ns = now_ns + next_gap();
+    due_ns = settle_due_ns;
+    if (look_due_ns < due_ns && (!has_rings() || is_anybody_without_ring))
+        due_ns = look_due_ns;
+    if (has_rings() && drain_due_ns < due_ns)
+        due_ns = drain_due_ns;
+}
+
+void sampler_tick(uint64_t now_ns)
+{
+    if (!sampler_is_on() || (now_ns < due_ns && !__atomic_load_n(&is_announced, __ATOMIC_RELAXED)))
+        return;
+    uint32_t tid = (uint32_t)sys(__NR_gettid);
+    if (tid != ticker_tid)
+        begin_ticking(tid);
+    tick(now_ns);
 }
 
 void sampler_hold(void)
@@ -369,9 +571,14 @@ void sampler_release(void)
 void sampler_after_fork(void)
 {
     lock_reset(&hold_lock);
+    lock_reset(&ring_lock);
+    sampler_ring_after_fork();
+    unloadings = 0;
+    is_announced = is_anybody_without_ring = false;
+    drain_due_ns = look_due_ns = search_due_ns = 0;
     is_on = is_held = false;
     ticker_tid = 0;
-    due_ns = settle_due_ns = quiet_looks = 0;
+    due_ns = settle_due_ns = quiet_looks = claimed_ns = 0;
     adjusted_own_ns = adjusted_cpu_ns = 0;
     sample_set_account(DOMAIN_CPU, NULL);
 }

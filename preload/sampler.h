@@ -10,6 +10,9 @@
  * program. */
 void sampler_start(void);
 
+/* By the ticker that is to do the work; wake makes it look for what is due. */
+void sampler_begin(void (*wake)(void));
+
 /* Whether threads are to be announced. */
 bool sampler_is_on(void);
 
@@ -26,6 +29,10 @@ void sampler_settle(void);
 /* From one to the other no signal comes to any thread: the process is about to become another. */
 void sampler_hold(void);
 void sampler_release(void);
+
+/* Around the unloading of code: samples that are not walked yet may need it. */
+void sampler_before_unload(void);
+void sampler_after_unload(void);
 
 /* In a forked child: it has none yet. */
 void sampler_after_fork(void);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sampler_signal.c -- The sampler's signal: which one it is, and what happens when it comes.
  *
- * The first choice is SIGSTKFLT: no kernel sends it, hardly a program knows it, and SIGPROF and
- * SIGVTALRM are left to those who have timers of their own. It is a standard signal: a second one
- * does not queue behind the first. The handler stays for as long as the process lives: the default
- * action, while one may be pending, would be the end of the program. */
+ * The first choice is SIGURG. Its default is to be ignored, so that one which is pending when exec
+ * comes harms nobody; debuggers let it pass; a program that has a handler for it must not mind
+ * spurious ones, since the kernel cannot say for which socket it is; and SIGPROF and SIGVTALRM are
+ * left to those who have timers of their own. It is a standard signal: a second one does not queue
+ * behind the first. If the program installs a handler after us, we take another signal. */
 #include "sampler_signal.h"
 
 #include "clock.h"
@@ -85,9 +86,18 @@ static bool install(int candidate)
     return number != 0;
 }
 
+static bool is_still_ours(void)
+{
+    struct action now = {0};
+    sys(__NR_rt_sigaction, number, 0, &now, sizeof now.mask);
+    return now.handle == on_signal;
+}
+
 bool sampler_signal_begin(void)
 {
-    static const int candidates[] = {SIGSTKFLT, SIGPROF, SIGVTALRM, SIGPWR, 40, 41, 42, 43};
+    static const int candidates[] = {SIGURG, SIGSTKFLT, SIGPROF, SIGVTALRM, SIGPWR, 40, 41};
+    if (number && !is_still_ours())
+        number = 0;
     for (size_t i = 0; !number && i < sizeof candidates / sizeof *candidates; i++)
         if (is_free(candidates[i]))
             install(candidates[i]);

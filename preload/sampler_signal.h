@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Chooses a signal that the program has no plans for, and installs the handler. Idempotent. False:
- * there is none. */
+/* Chooses a signal that the program has no plans for, and installs the handler. Called again, it
+ * chooses another one if the program has taken it meanwhile. False: there is none. */
 bool sampler_signal_begin(void);
 
 /* Its number, 0: none is taken. */

@@ -55,6 +55,8 @@ struct sampled {
     uint32_t unanswered; /* signals */
     bool is_known;       /* base_cpu_ns has been read */
     bool has_sample;
+    bool has_ring; /* the kernel takes its samples */
+    bool has_no_ring;
     bool is_gone;
 };
 

@@ -252,6 +252,7 @@ void ticker_start(void)
     if (!pid) {
         pid = (uint32_t)sys(__NR_getpid);
         trigger_begin(wake);
+        sampler_begin(wake);
         if (!pauses)
             create();
     }

@@ -518,6 +518,91 @@ void unwinder_walk_interrupted(struct unwinder *unwinder, const struct frame_sta
     walk_stack(unwinder, &walk);
 }
 
+/* --- a stack that is not there any more --- */
+
+static bool read_copy(const struct stack_copy *copy, uint64_t address, uint64_t *ret_word)
+{
+    if (address & 7 || address < copy->start || copy->size_bytes < 8 ||
+        address - copy->start > copy->size_bytes - 8)
+        return false;
+    *ret_word = *(const uint64_t *)(copy->bytes + (address - copy->start));
+    return true;
+}
+
+static enum step step_signal_in_copy(const struct stack_copy *copy, const struct fresh_frame *from,
+                                     struct fresh_frame *to)
+{
+    uint64_t context = from->sp + ARCH_UCONTEXT_OFFSET;
+    *to = (struct fresh_frame){.is_exact = true};
+    if (!read_copy(copy, context + ARCH_SAVED_PC, &to->pc) ||
+        !read_copy(copy, context + ARCH_SAVED_SP, &to->sp) ||
+        !read_copy(copy, context + ARCH_SAVED_FP, &to->fp) ||
+        !read_copy(copy, context + ARCH_SAVED_LR, &to->lr))
+        return STEP_CUT;
+    return to->pc ? STEP_SIGNAL : STEP_END;
+}
+
+static bool find_cfa_in_copy(const struct stack_copy *copy, const struct fresh_frame *from,
+                             struct rule rule, uint64_t *ret_cfa)
+{
+    uint64_t base = rule.kind == RULE_SP || rule.kind == RULE_DEREF_SP ? from->sp : from->fp;
+    if (rule.kind >= RULE_DEREF_SP &&
+        !read_copy(copy, base + (uint64_t)(rule.ra_offset8 * 8), &base))
+        return false;
+    *ret_cfa = base + (uint64_t)(rule.cfa_offset8 * 8);
+    return is_rootward(from, *ret_cfa) && (!rule.is_guess || *ret_cfa - from->sp < GUESS_MAX_BYTES);
+}
+
+static bool find_return_in_copy(const struct stack_copy *copy, const struct fresh_frame *from,
+                                struct rule rule, uint64_t cfa, uint64_t *ret_pc)
+{
+    if (ARCH_HAS_LINK_REGISTER && rule.ra_offset8 == RA_IN_REGISTER) {
+        *ret_pc = from->lr;
+        return from->is_exact;
+    }
+    int64_t offset8 = rule.kind >= RULE_DEREF_SP ? -1 : rule.ra_offset8;
+    return read_copy(copy, cfa + (uint64_t)(offset8 * 8), ret_pc);
+}
+
+static enum step step_in_copy(struct unwinder *unwinder, const struct stack_copy *copy,
+                              const struct fresh_frame *from, struct fresh_frame *to)
+{
+    struct rule rule = rules_find(from->pc - !from->is_exact);
+    uint64_t cfa, raw_pc;
+    if (rule.kind == RULE_END || (rule.is_guess && from->fp == 0))
+        return STEP_END;
+    if (rule.kind == RULE_SIGNAL)
+        return step_signal_in_copy(copy, from, to);
+    *to = (struct fresh_frame){.fp = from->fp};
+    if (rule.kind == RULE_UNKNOWN || !find_cfa_in_copy(copy, from, rule, &cfa) ||
+        !find_return_in_copy(copy, from, rule, cfa, &raw_pc))
+        return STEP_CUT;
+    uint64_t fp_slot =
+        (rule.fp_kind == FP_AT_CFA ? cfa : from->fp) + (uint64_t)(rule.fp_offset8 * 8);
+    if (rule.fp_kind != FP_SAME && !read_copy(copy, fp_slot, &to->fp))
+        return STEP_CUT;
+    to->sp = cfa;
+    to->pc = arch_strip_pc(raw_pc);
+    unwinder->has_guess |= rule.is_guess;
+    if (rule.is_guess && !is_return_address(to->pc))
+        return STEP_CUT;
+    return to->pc ? STEP_CALLER : STEP_END;
+}
+
+void unwinder_walk_copy(struct unwinder *unwinder, const struct frame_start *start, uint64_t lr,
+                        const struct stack_copy *copy)
+{
+    enum step how = STEP_CALLER;
+    uint32_t count = 0;
+    unwinder->fresh[0] = (struct fresh_frame){
+        .pc = start->pc, .sp = start->sp, .fp = start->fp, .lr = lr, .is_exact = true};
+    unwinder->has_guess = unwinder->is_reusable = false;
+    for (; count < unwinder->limit && how <= STEP_SIGNAL; count++)
+        how = step_in_copy(unwinder, copy, &unwinder->fresh[count], &unwinder->fresh[count + 1]);
+    unwinder->root = how == STEP_END ? ROOT_COMPLETE : how == STEP_CUT ? ROOT_CUT : ROOT_TOO_DEEP;
+    take_over(unwinder, 0, count);
+}
+
 /* --- paths seen before --- */
 
 enum {

@@ -165,6 +165,17 @@ void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t
 void unwinder_walk_interrupted(struct unwinder *unwinder, const struct frame_start *start,
                                uint64_t lr);
 
+/* What was at the end of another thread's stack at a moment that has passed. */
+struct stack_copy {
+    uint64_t start; /* address of the first byte */
+    const char *bytes;
+    uint64_t size_bytes;
+};
+
+/* As unwinder_walk_interrupted, in a copy, by any thread; cut where the copy ends. */
+void unwinder_walk_copy(struct unwinder *unwinder, const struct frame_start *start, uint64_t lr,
+                        const struct stack_copy *copy);
+
 /* Memorizes the call site of the stack just walked. */
 void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site);
 

