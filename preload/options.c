@@ -127,17 +127,13 @@ static bool read_cpu_hz(const char *value)
     return read_hz(value, &options.cpu_hz);
 }
 
-static bool read_wall_hz(const char *value)
-{
-    return read_hz(value, &options.wall_hz);
-}
-
 static bool read_cpu_engine(const char *value)
 {
     static const char *const names[ENGINE_COUNT] = TRACE_ENGINE_NAMES;
-    for (uint32_t i = 0; i < ENGINE_COUNT; i++)
-        if (text_equal(value, i == ENGINE_NONE ? "auto" : names[i])) {
-            options.engine = i;
+    static const uint32_t engines[] = {ENGINE_NONE, ENGINE_PERF_RING, ENGINE_TGKILL};
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
+        if (text_equal(value, engines[i] ? names[engines[i]] : "auto")) {
+            options.engine = engines[i];
             return true;
         }
     return false;
@@ -184,7 +180,6 @@ static const struct {
     {"CPU_HZ=", read_cpu_hz},
     {"CPU_ENGINE=", read_cpu_engine},
     {"CPU_BUDGET=", read_cpu_budget},
-    {"WALL_HZ=", read_wall_hz},
     {"WARNED=", read_warned},
     {"SUPPRESSIONS=", leave_to_tool},
 };

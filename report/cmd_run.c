@@ -40,7 +40,6 @@ enum {
     OPTION_CPU_HZ,
     OPTION_CPU_ENGINE,
     OPTION_CPU_BUDGET,
-    OPTION_WALL_HZ,
     RECORDER_OPTIONS_END,
     OPTION_MAX_PEAK = RECORDER_OPTIONS_END,
     OPTION_MAX_LIVE,
@@ -67,7 +66,8 @@ static const struct option_row rows[] = {
     {OPTION_CPU, "cpu", "[=HZ]",
      "sample the call stacks by CPU time too (default: 997 per second)"},
     {OPTION_CPU_HZ, "cpu-hz", "HZ", "the same, 10 to 10000; 0: do not (default)"},
-    {OPTION_CPU_ENGINE, "cpu-engine", "NAME", "where samples come from: auto (default), tgkill"},
+    {OPTION_CPU_ENGINE, "cpu-engine", "NAME",
+     "where samples come from: auto (default), perf-ring, tgkill"},
     {OPTION_CPU_BUDGET, "cpu-budget", "PERCENT",
      "sample less often if it takes more of the CPU time (default: 3)"},
     {OPTION_THREAD, "thread", "0|1", "0: no thread of ours, so none of these (default: 1)"},
@@ -111,10 +111,8 @@ struct setting {
 static bool is_engine(const char *value)
 {
     static const char *const names[] = TRACE_ENGINE_NAMES;
-    for (size_t i = ENGINE_PERF_RING; i < ENGINE_COUNT; i++)
-        if (strcmp(value, names[i]) == 0)
-            return true;
-    return strcmp(value, "auto") == 0;
+    return strcmp(value, "auto") == 0 || strcmp(value, names[ENGINE_PERF_RING]) == 0 ||
+           strcmp(value, names[ENGINE_TGKILL]) == 0;
 }
 
 static bool is_good_value(int id, const char *value)
@@ -131,7 +129,6 @@ static bool is_good_value(int id, const char *value)
     case OPTION_HISTORY_BYTES:
         return recorder_value_is_size(value, UINT64_C(1) << 30);
     case OPTION_CPU_HZ:
-    case OPTION_WALL_HZ:
         return strcmp(value, "0") == 0 || recorder_value_is_number(value, 10, 10000);
     case OPTION_CPU_ENGINE:
         return is_engine(value);
