@@ -177,7 +177,7 @@ static bool is_asleep(struct thread *thread, uint64_t cpu_ns)
     thread->sampled->seen_cpu_ns = cpu_ns;
     if (!has_run)
         return true;
-    if (!read_cpu_clock(clock_of(thread->tid), &now_ns) || now_ns != cpu_ns)
+    if (!clock_thread_cpu_ns(thread->tid, &now_ns) || now_ns != cpu_ns)
         return false;
     text_init(&text, path, sizeof path);
     text_add(&text, "/proc/self/task/");
