@@ -79,15 +79,15 @@ static bool take_range(const struct trace_range *range, double *ret_min, double 
 static bool take_difference(const struct trace_range *from, const struct trace_range *what,
                             double *ret_min, double *ret_max)
 {
-    *ret_min = (double)(from->min - what->max);
-    *ret_max = (double)(from->max - what->min);
+    *ret_min = (double)from->min - (double)what->max;
+    *ret_max = (double)from->max - (double)what->min;
     return from->min >= 0 && what->min >= 0;
 }
 
 /* A counter that falls is one that was set back: how far it had come before is not known. */
 static bool add_step(int64_t from, int64_t to, double *sum)
 {
-    *sum += (double)(to - from);
+    *sum += (double)to - (double)from; /* hostile figures are no overflow */
     return from >= 0 && to >= from;
 }
 

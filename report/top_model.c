@@ -547,8 +547,9 @@ uint32_t top_model_stacks(const struct top_model *model, uint32_t group, struct 
         add_site(&all[count], site);
         find_rates(model, &all[count++]);
     }
-    if (all) {
+    if (all)
         sort_rows(model, all, count);
+    if (all && room) {
         memcpy(rows, all, (count < room ? count : room) * sizeof *rows);
     }
     free(all);
