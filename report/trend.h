@@ -14,8 +14,8 @@
  * It is said to grow if the confidence is 99 % and the last three of the steps come, in the mean,
  * to half of the growth and of the first three at least: a cache that fills up does not grow for
  * ever. If it is not, the last six of the parts are asked alone, and sterner: the last two of their
- * steps have to come to 80 %. So a leak is found in a line that also filled a cache when the program
- * was young. */
+ * steps have to come to 80 %. So a leak is found in a line that also filled a cache when the
+ * program was young. */
 #ifndef MEMTRACE_TREND_H
 #define MEMTRACE_TREND_H
 
