@@ -129,14 +129,15 @@ static uint64_t reach_of(const struct inquiry *inquiry, const struct trace_heade
     return is_known ? (uint64_t)header->peak_bytes + REACH_MARGIN_BYTES : UINT64_MAX;
 }
 
-static bool ask_table(struct inquiry *inquiry, const struct live_table *table, struct error *error)
+static bool ask_table(struct inquiry *inquiry, const struct live_table *table,
+                      const struct pool_table *pools, struct error *error)
 {
     const struct request *request = inquiry->request;
     inquiry->answers = calloc(request->count + 1, sizeof *inquiry->answers);
     if (!inquiry->answers)
         return error_out_of_memory(error);
     for (size_t i = 0; i < request->count; i++)
-        if (!who_find(&inquiry->answers[i], table, request->addresses[i], error))
+        if (!who_find(&inquiry->answers[i], table, pools, request->addresses[i], error))
             return false;
     return true;
 }
@@ -152,7 +153,8 @@ static bool ask(struct inquiry *inquiry, struct error *error)
                                .reach_bytes = reach_of(inquiry, &header)};
     if (table.memory_fd < 0)
         return false;
-    bool is_ok = ask_table(inquiry, &table, error);
+    struct pool_table pools = {.memory_fd = table.memory_fd, .address = header.pool_table_address};
+    bool is_ok = ask_table(inquiry, &table, &pools, error);
     close(table.memory_fd);
     if (!is_ok || !trace_open(&inquiry->trace, inquiry->path, error))
         return false;

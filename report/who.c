@@ -14,10 +14,15 @@ enum {
     NEAR_BYTES = 64 /* what is written so close behind a block may have been meant for it */
 };
 
-bool who_find(struct who *who, const struct live_table *table, uint64_t address,
-              struct error *error)
+bool who_find(struct who *who, const struct live_table *table, const struct pool_table *pools,
+              uint64_t address, struct error *error)
 {
     *who = (struct who){.address = address};
+    if (!pool_table_find(pools, address, &who->entry, error))
+        return false;
+    who->is_live = who->is_pool = who->entry.counters != 0;
+    if (who->is_live)
+        return true;
     enum live_answer answer = live_table_find(table, address, &who->entry, error);
     who->is_live = answer == LIVE_INSIDE;
     return answer != LIVE_FAILED;
@@ -70,12 +75,13 @@ static void write_place(FILE *out, const struct who *who)
     const struct live_entry *entry = &who->entry;
     uint64_t offset = who->address - entry->address;
     struct number_text size = text_size((double)entry->size_bytes);
+    const char *kind = who->is_pool ? " from a custom pool" : "";
     if (offset == 0) {
-        fprintf(out, "a block of %s", size.text);
+        fprintf(out, "a block of %s%s", size.text, kind);
         return;
     }
-    fprintf(out, "%" PRIu64 " %s into a block of %s at 0x%" PRIx64, offset,
-            offset == 1 ? "byte" : "bytes", size.text, entry->address);
+    fprintf(out, "%" PRIu64 " %s into a block of %s%s at 0x%" PRIx64, offset,
+            offset == 1 ? "byte" : "bytes", size.text, kind, entry->address);
 }
 
 static void write_age(FILE *out, const struct who *who)
@@ -138,6 +144,7 @@ static void write_json_block(struct json *json, const struct who *who, const str
     json_member_address(json, "block", who->entry.address);
     json_member_unsigned(json, "offset", who->address - who->entry.address);
     json_member_unsigned(json, "size", who->entry.size_bytes);
+    json_member_string(json, "domain", who->is_pool ? "pool" : "heap");
     if (who->has_age) {
         json_member_unsigned(json, "age_min_ns", who->age_min_ns);
         json_member_unsigned(json, "age_max_ns", who->age_max_ns);

@@ -5,12 +5,14 @@
 
 #include "json.h"
 #include "live_table.h"
+#include "pool_table.h"
 #include "table.h"
 
 /* What is known of an address. */
 struct who {
     uint64_t address;
     bool is_live;                      /* it is in a block */
+    bool is_pool;                      /* of a custom pool */
     struct live_entry entry;           /* that block, or the nearest one before, see live_table.h */
     uint32_t node;                     /* of its call site; 0: unknown */
     const struct trace_thread *thread; /* that allocated it; NULL: one that is not known any more */
@@ -19,9 +21,10 @@ struct who {
     uint64_t age_max_ns;
 };
 
-/* Asks the table. False with a reason. */
-bool who_find(struct who *who, const struct live_table *table, uint64_t address,
-              struct error *error);
+/* Asks the tables; a block of a pool comes before the one of the heap that it lies in. False with a
+ * reason. */
+bool who_find(struct who *who, const struct live_table *table, const struct pool_table *pools,
+              uint64_t address, struct error *error);
 /* Fills in the rest, from a trace that was read after that. */
 void who_explain(struct who *who, const struct trace *trace);
 

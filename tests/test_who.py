@@ -190,11 +190,27 @@ def check_refusals(tap, tracer):
         tap.ok(result.status == 1 and b"does not run any more" in result.stderr, "a program that has ended", result.stderr)
 
 
+def check_pools(tap, tracer):
+    """Blocks of custom pools, which overlap: the smallest one, or the heap's, or none."""
+    with Session(tracer, [tracer.build.program("pool_model"), "5", "wait"]) as session:
+        told = []
+        for line in session.process.stdout:
+            if line == b"done\n":
+                break
+            told.append([int(word, 0) for word in line.decode().split()])
+        answers = session.who([address for address, _ in told])
+        wrong = [(hex(address), size, answer) for (address, size), answer in zip(told, answers)
+                 if (answer.get("size", -1), answer.get("domain", "pool")) != (size, "pool")]
+        tap.equal((len(told), len(answers), wrong[:3]), (1000, 1000, []), "pools: the smallest block, or none")
+        line = next(line for line in session.tool("who", session.pid, hex(told[0][0])).stdout.decode().splitlines())
+        tap.ok("from a custom pool" in line or told[0][1] < 0, "pools: as text", line)
+
+
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         for name in ALLOCATORS:
             tap.run(check_allocator, tracer, name, name=name)
-        for check in (check_text, check_threads, check_refusals):
+        for check in (check_text, check_threads, check_refusals, check_pools):
             tap.run(check, tracer)
 
 

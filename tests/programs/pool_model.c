@@ -2,10 +2,11 @@
 /* pool_model.c -- Threads that take, resize and give back blocks of pools at random, in turns on
  * each other's blocks, and a model that knows what must come of it.
  *
- *     pool_model SEED [clear] [fork]
+ *     pool_model SEED [clear] [fork] [wait]
  *
  * clear: everything is forgotten in the middle. fork: a child goes on alone with what it inherits.
- * For each site it prints: WHO TAG ALLOC_COUNT ALLOC_BYTES LIVE_COUNT LIVE_BYTES. */
+ * wait: it prints addresses and the sizes of the smallest blocks they are in, -1 for none, and
+ * waits. For each site it prints: WHO TAG ALLOC_COUNT ALLOC_BYTES LIVE_COUNT LIVE_BYTES. */
 #include "memtrace.h"
 
 #include <pthread.h>
@@ -23,7 +24,8 @@ enum {
     ROUNDS = 12,
     OPERATIONS = 4000,
     SLOT_BYTES = 24,
-    SIZE_MAX_BYTES = 1000
+    SIZE_MAX_BYTES = 1000,
+    ADDRESSES = 1000
 };
 
 struct block {
@@ -165,6 +167,34 @@ static void tell(const char *who)
     }
 }
 
+/* Of all the blocks that an address is in, for they overlap. */
+static long smallest_at(const char *address)
+{
+    long smallest = -1;
+    for (int area = 0; area < THREADS; area++)
+        for (int i = 0; i < POOLS * SLOTS; i++) {
+            const struct block *block = &blocks[area][i / SLOTS][i % SLOTS];
+            const char *start = address_of(area, i % SLOTS);
+            bool is_in = block->site >= 0 && address >= start &&
+                         (address == start || address < start + block->size_bytes);
+            if (is_in && (smallest < 0 || (long)block->size_bytes < smallest))
+                smallest = (long)block->size_bytes;
+        }
+    return smallest;
+}
+
+static void be_asked(void)
+{
+    uint64_t random = seed + 2;
+    for (int i = 0; i < ADDRESSES; i++) {
+        const char *address = memory[0] + next_random(&random) % sizeof memory;
+        printf("%p %ld\n", (const void *)address, smallest_at(address));
+    }
+    puts("done");
+    fflush(stdout);
+    getchar();
+}
+
 static void forget(void)
 {
     bool is_cleared = memtrace_clear_traces();
@@ -202,11 +232,12 @@ static void be_a_child(void)
 int main(int argc, char **argv)
 {
     pthread_t threads[THREADS];
-    bool do_fork = false;
+    bool do_fork = false, do_wait = false;
     seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
     for (int i = 2; i < argc; i++) {
         do_clear = do_clear || strcmp(argv[i], "clear") == 0;
         do_fork = do_fork || strcmp(argv[i], "fork") == 0;
+        do_wait = do_wait || strcmp(argv[i], "wait") == 0;
     }
     memset(blocks, -1, sizeof blocks);
     pthread_barrier_init(&barrier, NULL, THREADS);
@@ -221,5 +252,7 @@ int main(int argc, char **argv)
     }
     check_tracebacks("program");
     tell("program");
+    if (do_wait)
+        be_asked();
     return 0;
 }
