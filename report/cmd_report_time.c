@@ -162,7 +162,7 @@ static bool load(struct report *report, struct error *error)
 {
     const struct time_request *request = report->request;
     const char *const words[] = {"CPU samples: memtrace run --cpu, or MEMTRACE_CPU_HZ=997",
-                                 "wall-clock samples: memtrace run --wall, or MEMTRACE_WALL_HZ=97"};
+                                 "wall-clock samples: this version of the recorder takes none"};
     if (!opened_init(&report->opened, request->operands, request->operand_count, error))
         return false;
     struct trace *trace = report->opened.trace;
