@@ -32,9 +32,8 @@ CONFIGURATIONS = {
     "mimalloc": (("libmimalloc.so.2",), {}),
     "perf": ((), {"MEMTRACE_CPU_HZ": "997", "MEMTRACE_CPU_ENGINE": "perf-ring"}),
     "tgkill": ((), {"MEMTRACE_CPU_HZ": "997", "MEMTRACE_CPU_ENGINE": "tgkill"}),
-    "timer": ((), {"MEMTRACE_CPU_HZ": "997", "MEMTRACE_CPU_ENGINE": "timer"}),
 }
-ENGINES = ("perf", "tgkill", "timer")
+ENGINES = ("perf", "tgkill")
 # What signals, threads of the recorder's own and timers may upset.
 SAMPLED = ("end: exit", "end: pthread_exit", "end: abort", "end: segv", "fork storm", "fork: lot", "vfork", "clones", "exec chain",
            "exec fails", "daemon", "closed descriptors", "leaves root: worker", "short threads", "small stacks",
