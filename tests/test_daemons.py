@@ -76,7 +76,20 @@ class Surroundings:
         self.errors.write_bytes(process.stderr)
         return process
 
+    def has_writer(self):
+        """Whether a process still has a trace of these mapped."""
+        needle = os.fsencode(self.traces)
+        for maps in pathlib.Path("/proc").glob("[0-9]*/maps"):
+            try:
+                if needle in maps.read_bytes():
+                    return True
+            except OSError:
+                pass  # it has ended
+        return False
+
     def read_traces(self):
+        # A server may answer "I stop" long before it has.
+        wait_until(lambda: not self.has_writer())
         return [TraceFile(path) for path in self.traces.iterdir()]
 
 
