@@ -8,14 +8,6 @@
 #include "sys.h"
 #include "text.h"
 
-struct image {
-    ElfW(Addr) bias;
-    const ElfW(Sym) * symbols;
-    const char *strings;
-    const uint32_t *gnu_hash;
-    const uint32_t *sysv_hash;
-};
-
 /* glibc relocates these pointers in place, except in images it maps read-only (the vDSO). */
 static const void *pointer_of(const ElfW(Dyn) * entry, ElfW(Addr) bias)
 {
@@ -23,9 +15,9 @@ static const void *pointer_of(const ElfW(Dyn) * entry, ElfW(Addr) bias)
     return (const void *)(value < bias ? value + bias : value);
 }
 
-static struct image read_dynamic(const ElfW(Dyn) * dynamic, ElfW(Addr) bias)
+struct elf_image elf_image_read(const ElfW(Dyn) * dynamic, ElfW(Addr) bias)
 {
-    struct image image = {.bias = bias};
+    struct elf_image image = {.bias = bias};
     for (; dynamic->d_tag != DT_NULL; dynamic++) {
         if (dynamic->d_tag == DT_SYMTAB)
             image.symbols = pointer_of(dynamic, bias);
@@ -39,7 +31,7 @@ static struct image read_dynamic(const ElfW(Dyn) * dynamic, ElfW(Addr) bias)
     return image;
 }
 
-static bool is_wanted(const struct image *image, uint32_t index, const char *name)
+static bool is_wanted(const struct elf_image *image, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = &image->symbols[index];
     unsigned type = symbol->st_info & 15;
@@ -55,7 +47,18 @@ static uint32_t gnu_hash_of(const char *name)
     return hash;
 }
 
-static uint32_t find_gnu(const struct image *image, const char *name)
+/* False: no symbol of this hash is there. */
+static bool may_have(const uint32_t *table, uint32_t hash)
+{
+    enum {
+        WORD_BITS = 8 * sizeof(ElfW(Addr))
+    };
+    const ElfW(Addr) *bloom = (const ElfW(Addr) *)(table + 4);
+    ElfW(Addr) word = bloom[hash / WORD_BITS % table[2]];
+    return word >> hash % WORD_BITS & word >> (hash >> table[3]) % WORD_BITS & 1;
+}
+
+static uint32_t find_gnu(const struct elf_image *image, const char *name)
 {
     const uint32_t *table = image->gnu_hash;
     uint32_t bucket_count = table[0];
@@ -64,7 +67,9 @@ static uint32_t find_gnu(const struct image *image, const char *name)
     const uint32_t *buckets = table + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
     const uint32_t *chain = buckets + bucket_count;
     uint32_t hash = gnu_hash_of(name);
-    uint32_t index = bucket_count ? buckets[hash % bucket_count] : 0;
+    if (!bucket_count || !bloom_words || !may_have(table, hash))
+        return 0;
+    uint32_t index = buckets[hash % bucket_count];
     if (index < first)
         return 0;
     for (;; index++) {
@@ -86,7 +91,7 @@ static uint32_t sysv_hash_of(const char *name)
     return hash;
 }
 
-static uint32_t find_sysv(const struct image *image, const char *name)
+static uint32_t find_sysv(const struct elf_image *image, const char *name)
 {
     const uint32_t *table = image->sysv_hash;
     uint32_t bucket_count = table[0];
@@ -97,19 +102,24 @@ static uint32_t find_sysv(const struct image *image, const char *name)
     return index;
 }
 
-void *elf_symbol(const ElfW(Dyn) * dynamic, ElfW(Addr) bias, const char *name)
+void *elf_image_symbol(const struct elf_image *image, const char *name)
 {
-    struct image image = read_dynamic(dynamic, bias);
-    if (!image.symbols || !image.strings)
+    if (!image->symbols || !image->strings)
         return NULL;
-    uint32_t index = image.gnu_hash    ? find_gnu(&image, name)
-                     : image.sysv_hash ? find_sysv(&image, name)
-                                       : 0;
+    uint32_t index = image->gnu_hash    ? find_gnu(image, name)
+                     : image->sysv_hash ? find_sysv(image, name)
+                                        : 0;
     if (!index)
         return NULL;
-    const ElfW(Sym) *symbol = &image.symbols[index];
-    void *address = (void *)(bias + symbol->st_value);
+    const ElfW(Sym) *symbol = &image->symbols[index];
+    void *address = (void *)(image->bias + symbol->st_value);
     if ((symbol->st_info & 15) == STT_GNU_IFUNC)
         address = ((void *(*)(void))address)();
     return address;
+}
+
+void *elf_symbol(const ElfW(Dyn) * dynamic, ElfW(Addr) bias, const char *name)
+{
+    struct elf_image image = elf_image_read(dynamic, bias);
+    return elf_image_symbol(&image, name);
 }

@@ -27,16 +27,6 @@ static const struct link_map *own_entry(void)
     return entry;
 }
 
-static void *next_symbol(const char *name)
-{
-    void *found = NULL;
-    const struct link_map *entry = own_entry();
-    for (entry = entry ? entry->l_next : NULL; entry && !found; entry = entry->l_next)
-        if (entry->l_ld)
-            found = elf_symbol(entry->l_ld, entry->l_addr, name);
-    return found;
-}
-
 bool real_is_glibc_malloc(void)
 {
     const struct link_map *entry = own_entry();
@@ -70,63 +60,93 @@ static void resolve_missing(void)
         real.free_aligned_sized = free_aligned_sized_by_free;
 }
 
-#define FIND(name) real.name = (__typeof__(real.name))next_symbol(#name)
+/* Names, not pointers to them: those would have to be relocated in every process. */
+#define WANTED(name)                                                                               \
+    {                                                                                              \
+        offsetof(struct real, name), #name                                                         \
+    }
+
+static const struct {
+    uint16_t offset;
+    char name[22];
+} wanted[] = {
+    WANTED(calloc),
+    WANTED(realloc),
+    WANTED(reallocarray),
+    WANTED(free),
+    WANTED(cfree),
+    WANTED(aligned_alloc),
+    WANTED(memalign),
+    WANTED(posix_memalign),
+    WANTED(valloc),
+    WANTED(pvalloc),
+    WANTED(free_sized),
+    WANTED(free_aligned_sized),
+    WANTED(dlclose),
+    WANTED(exit),
+    WANTED(_exit),
+    WANTED(_Exit),
+    WANTED(quick_exit),
+    WANTED(execve),
+    WANTED(execv),
+    WANTED(execvp),
+    WANTED(execvpe),
+    WANTED(fexecve),
+    WANTED(__libc_start_main),
+    WANTED(syscall),
+    WANTED(setuid),
+    WANTED(setgid),
+    WANTED(seteuid),
+    WANTED(setegid),
+    WANTED(setreuid),
+    WANTED(setregid),
+    WANTED(setresuid),
+    WANTED(setresgid),
+    WANTED(setgroups),
+    WANTED(initgroups),
+    WANTED(capset),
+    WANTED(unshare),
+    WANTED(setns),
+    WANTED(prctl),
+    WANTED(chroot),
+    WANTED(on_exit),
+    WANTED(pthread_create),
+    WANTED(fork),
+    WANTED(mmap),
+    WANTED(mmap64),
+    WANTED(munmap),
+    WANTED(mremap),
+    WANTED(brk),
+    WANTED(sbrk),
+    WANTED(malloc),
+};
+
+/* The first that defines a name has it. */
+static void resolve_in(const struct elf_image *image, struct real *found)
+{
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        void **place = (void **)((char *)found + wanted[i].offset);
+        if (!*place)
+            *place = elf_image_symbol(image, wanted[i].name);
+    }
+}
 
 void real_init(void)
 {
+    struct real found = {0};
     if (__atomic_load_n(&real.malloc, __ATOMIC_ACQUIRE))
         return;
-    FIND(calloc);
-    FIND(realloc);
-    FIND(reallocarray);
-    FIND(free);
-    FIND(cfree);
-    FIND(aligned_alloc);
-    FIND(memalign);
-    FIND(posix_memalign);
-    FIND(valloc);
-    FIND(pvalloc);
-    FIND(free_sized);
-    FIND(free_aligned_sized);
-    FIND(dlclose);
-    FIND(exit);
-    FIND(_exit);
-    FIND(_Exit);
-    FIND(quick_exit);
-    FIND(execve);
-    FIND(execv);
-    FIND(execvp);
-    FIND(execvpe);
-    FIND(fexecve);
-    FIND(__libc_start_main);
-    FIND(syscall);
-    FIND(setuid);
-    FIND(setgid);
-    FIND(seteuid);
-    FIND(setegid);
-    FIND(setreuid);
-    FIND(setregid);
-    FIND(setresuid);
-    FIND(setresgid);
-    FIND(setgroups);
-    FIND(initgroups);
-    FIND(capset);
-    FIND(unshare);
-    FIND(setns);
-    FIND(prctl);
-    FIND(chroot);
-    FIND(on_exit);
-    FIND(pthread_create);
-    FIND(fork);
-    FIND(mmap);
-    FIND(mmap64);
-    FIND(munmap);
-    FIND(mremap);
-    FIND(brk);
-    FIND(sbrk);
+    const struct link_map *entry = own_entry();
+    for (entry = entry ? entry->l_next : NULL; entry; entry = entry->l_next)
+        if (entry->l_ld) {
+            struct elf_image image = elf_image_read(entry->l_ld, entry->l_addr);
+            resolve_in(&image, &found);
+        }
+    __typeof__(found.malloc) next_malloc = found.malloc;
+    found.malloc = NULL;
+    real = found;
     resolve_missing();
-    __atomic_store_n(&real.malloc, (__typeof__(real.malloc))next_symbol("malloc"),
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(&real.malloc, next_malloc, __ATOMIC_RELEASE);
 }
 
 bool real_must_stay_inert(void)
