@@ -45,7 +45,7 @@ static struct bytes inflate_zlib(struct bytes compressed, uint64_t size)
 
 static struct bytes inflate_zstd(struct bytes compressed, uint64_t size)
 {
-    uint8_t *out = malloc((size_t)size + 1);
+    uint8_t *out = size <= UINT32_MAX ? malloc((size_t)size + 1) : NULL;
 
     if (out && ZSTD_decompress(out, (size_t)size, compressed.data, compressed.size) == size)
         return (struct bytes){out, (size_t)size};
