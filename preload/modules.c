@@ -5,6 +5,7 @@
  * unloads a plugin ten thousand times has one call site for it, not ten thousand. */
 #include "modules.h"
 
+#include "arena.h"
 #include "clock.h"
 #include "loader.h"
 #include "sys.h"
@@ -17,18 +18,21 @@
 #include <sys/stat.h>
 
 enum {
-    LOADED_MAX = 4096
+    LOADED_FIRST = 256 /* there is room for so many at first */
 };
 
 /* What is mapped now; unordered, the last one found is tried first. */
-static struct loaded {
+struct loaded {
     uint64_t start;
     uint64_t end;
     uint64_t bias;
     uint64_t code; /* an address in it that the loader answers for */
     const struct link_map *link_map;
     uint32_t module;
-} loaded[LOADED_MAX];
+};
+static struct loaded loaded_first[LOADED_FIRST];
+static struct loaded *loaded = loaded_first;
+static uint32_t loaded_room = LOADED_FIRST;
 static uint32_t loaded_count;
 static uint32_t last_found;
 static uint32_t epoch; /* loads and unloads so far */
@@ -202,11 +206,30 @@ static const struct loaded *find_loaded(uint64_t address)
     return NULL;
 }
 
+static bool make_room(void)
+{
+    if (loaded_count < loaded_room)
+        return true;
+    struct loaded *larger = arena_map(2 * loaded_room * sizeof *larger);
+    if (!larger)
+        return false;
+    memcpy(larger, loaded, loaded_count * sizeof *larger);
+    if (loaded != loaded_first)
+        arena_unmap(loaded, loaded_room * sizeof *loaded);
+    loaded = larger;
+    loaded_room *= 2;
+    return true;
+}
+
 static const struct loaded *enter_loaded(uint64_t address)
 {
     struct loaded_object object;
-    if (loaded_count == LOADED_MAX || !loader_find(address, &object))
+    if (!loader_find(address, &object))
         return NULL;
+    if (!make_room()) {
+        trace_count_anomaly(ANOMALY_MODULES_LOST);
+        return NULL;
+    }
     struct loaded entry = {.start = object.start,
                            .end = object.end,
                            .bias = object.link_map->l_addr,
