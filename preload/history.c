@@ -29,6 +29,8 @@ enum {
     FREES_FIRST_BYTES = 16384, /* of the buffer between the two passes */
     FREES_ENTRY_MAX_BYTES = 30,
     FORGET_BYTES = 256 * 1024, /* written pages are given back in pieces of this */
+    READY_BYTES = 256 * 1024,  /* of a half, where the file may not grow later, ... */
+    READY_MAX_BYTES = 8 << 20, /* ... unless more is in use already, up to this */
     COST_SHARE = 200,          /* a tick may take this part of the interval */
     COSTLY_TICKS = 2,          /* in a row, before it is believed */
     EARLY_COST_SHARE = 50,     /* in the first seconds */
@@ -584,6 +586,21 @@ void history_begin(void)
     trace.header->history_interval_ns =
         half_bytes && options.has_ticker ? options.history_interval_ns : 0;
     set_due(last_time_ns);
+}
+
+/* A half can be made smaller as long as nothing is in the second one. */
+void history_make_ready(void)
+{
+    uint64_t mask = lock_enter(&history_lock);
+    struct trace_header *header = trace.header;
+    uint64_t wanted = round_up(2 * header->history_bytes[active_half()], READY_BYTES);
+    if (wanted < READY_BYTES)
+        wanted = READY_BYTES;
+    if (header->history_interval_ns && active_half() == 0 && wanted < half_bytes)
+        header->history_half_bytes = half_bytes = wanted;
+    if (header->history_interval_ns && half_bytes <= READY_MAX_BYTES)
+        reserve(1, half_bytes);
+    lock_leave(&history_lock, mask);
 }
 
 void history_after_fork(void)

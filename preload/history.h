@@ -9,6 +9,9 @@
 /* In a new trace, before anything else here. */
 void history_begin(void);
 
+/* The file may not grow from now on: has room enough in it, at the price of details. */
+void history_make_ready(void);
+
 /* In a forked child: what was remembered is its parent's. */
 void history_after_fork(void);
 

@@ -550,6 +550,8 @@ bool lifecycle_make_ready(void)
     uint64_t mask = lock_enter(&trace_lock);
     trace_make_ready();
     lock_leave(&trace_lock, mask);
+    history_make_ready();
+    series_make_ready();
     return true;
 }
 

@@ -20,6 +20,7 @@ enum {
     SERIES_PAGE = 4096,
     HALF_POINTS = 4096,
     HALF_UNIT = 64,           /* points that end where a page does */
+    READY_POINTS = 1024,      /* of a half, where the file may not grow later */
     HOLE_INTERVALS = 5,       /* points farther apart are not neighbours */
     FORGET_BYTES = 64 * 1024, /* written pages are given back in pieces of this */
     COST_SHARE = 20,          /* a point may take this part of the interval */
@@ -255,6 +256,19 @@ void series_begin(void)
     usage_begin();
     add_point(USAGE_FIRST, 0);
     set_due(header->start_time_ns);
+}
+
+/* A half can be made smaller as long as nothing is in the second one. */
+void series_make_ready(void)
+{
+    uint64_t mask = lock_enter(&series_lock);
+    struct trace_header *header = trace.header;
+    bool is_first = header->series_active == 0 && header->series_points[0] <= READY_POINTS / 2;
+    if (is_kept && is_first && half_points() > READY_POINTS)
+        header->series_half_points = READY_POINTS;
+    if (is_kept)
+        reserve(1, half_points());
+    lock_leave(&series_lock, mask);
 }
 
 void series_after_fork(void)

@@ -8,6 +8,9 @@
 /* In a new trace: its first point. None is kept if there is no thread for it. */
 void series_begin(void);
 
+/* The file may not grow from now on: has room enough in it, at the price of details. */
+void series_make_ready(void);
+
 /* In a forked child: this is its parent's. */
 void series_after_fork(void);
 

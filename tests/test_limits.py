@@ -3,12 +3,14 @@
 
 The program is never the one that pays, and the totals stay exact as long as there is a trace."""
 
+import os
 import resource
 import shutil
 import subprocess
 
 from tap import Tap
-from traced import Build, Tracer, clean_environment, collect, execute, Result
+from trace_file import TraceFile
+from traced import Build, Tracer, clean_environment, collect, execute, Result, wait_until
 
 MEBIBYTE = 1 << 20
 DEPTH = 16  # 65,536 call stacks in many_sites
@@ -44,6 +46,33 @@ def check_many(tap, tracer):
     leaves = [site for site in result.trace.sites().values() if site["alloc_count"] == 1 and site["alloc_bytes"] == 16]
     tap.equal(len(leaves), 1 << DEPTH, "65536 stacks: each has its own counters")
     tap.equal(result.trace.anomalies["overflow"], 0, "65536 stacks: no overflow")
+
+
+def check_left_root(tap, tracer):
+    """Who has left root and its directory cannot open the trace again, but its history goes on all the
+    same, and is written more coarsely when the room there is has been used."""
+    name = "a server that has left root"
+    if os.geteuid() != 0:
+        tap.skip(name, "only as root")
+        return
+    directory = tracer.new_directory()
+    process = tracer.start([tracer.build.program("leaves_root"), "server"], directory,
+                           {"MEMTRACE_HISTORY_INTERVAL": "20ms", "MEMTRACE_RSS_INTERVAL": "1ms"})
+
+    def has_gone_on():
+        process.stdin.write(b"x")
+        process.stdout.read(1)
+        traces = [TraceFile(path) for path in directory.iterdir()]
+        return traces and traces[0].header["series_active"] == 1 and len(traces[0].history) > 5
+    is_ok = wait_until(has_gone_on, 60)
+    process.stdin.close()
+    process.wait()
+    trace = TraceFile(next(directory.iterdir()))
+    lost = {key: trace.anomalies[key] for key in ("grow_failed", "history_lost", "series_lost", "overflow")}
+    tap.ok(is_ok and len(trace.points) > 400, f"{name}: ticks and points, thinned",
+           f"{trace.header['series_active']} {len(trace.history)} ticks, {len(trace.points)} points, {lost}")
+    tap.equal(lost, dict.fromkeys(lost, 0), f"{name}: nothing is lost")
+    tap.ok(tracer.report(trace)["complete"], f"{name}: complete")
 
 
 def check_file_size(tap, tracer):
@@ -123,7 +152,7 @@ def check_depth(tap, tracer):
 
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
-        for check in (check_many, check_file_size, check_memory, check_descriptors, check_full_disk, check_depth):
+        for check in (check_many, check_left_root, check_file_size, check_memory, check_descriptors, check_full_disk, check_depth):
             tap.run(check, tracer)
 
 

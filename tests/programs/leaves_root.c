@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* leaves_root.c -- Gives up its rights, and goes on in many new places.
  *
- *   leaves_root setuid | chroot | worker */
+ *   leaves_root setuid | chroot | worker | server
+ *
+ * server: does so again for each letter that it reads, and answers with a dot. */
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +70,19 @@ static void start_worker(void)
     printf("%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }
 
+static int serve(void)
+{
+    char letter;
+    leave_directory();
+    leave();
+    while (read(0, &letter, 1) == 1) {
+        left(DEPTH);
+        if (write(1, ".", 1) != 1)
+            return 1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "";
@@ -75,6 +90,8 @@ int main(int argc, char **argv)
         start_worker();
         return 0;
     }
+    if (strcmp(how, "server") == 0)
+        return serve();
     if (strcmp(how, "chroot") == 0)
         leave_directory();
     leave();
