@@ -40,11 +40,14 @@ zpty -w shell 'compadd() {
     builtin compadd -O offered "$@"; print -rl -- $offered >>'"$1"'/offered
     builtin compadd "$@"
 }'
-zpty -w shell "cd $2; print ready >$1/ready"
-for ((i = 0; i < 200; i++)); do [[ -e $1/ready ]] && break; sleep 0.05; done
+zpty -w shell "cd $2"
+# Only when the line editor has the terminal are keys its keys, and only it knows when it has completed.
+zpty -w shell 'tell() { zle expand-or-complete; print done >'"$1"'/done }; zle -N tell; bindkey "^I" tell
+zle-line-init() { print ready >'"$1"'/ready }; zle -N zle-line-init'
+wait_for() { for ((i = 0; i < 2000; i++)); do [[ -e $1 ]] && break; zpty -r -t shell line; sleep 0.02; done }
+wait_for $1/ready
 zpty -w -n shell "$3"$'\t'
-zpty -w -n shell $'\x15'"print done >$1/done"$'\n'
-for ((i = 0; i < 400; i++)); do [[ -e $1/done ]] && break; zpty -r -t shell line; sleep 0.05; done
+wait_for $1/done
 zpty -d shell
 """
 
