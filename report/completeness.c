@@ -25,6 +25,8 @@ static const char *const anomaly_words[ANOMALY_COUNT] = {
         "%s blocks could not be remembered, so their frees are not known: live is too high",
     [ANOMALY_STACK_TOO_DEEP] = "%s stacks were cut at the depth limit",
     [ANOMALY_STACK_CUT] = "%s stacks were cut where no rule tells the caller",
+    [ANOMALY_STACK_GUESSED] = "%s stacks hold code that was generated at run time, which is taken "
+                              "to keep a frame pointer",
     [ANOMALY_MODULES_LOST] = "%s modules found no room in the table: their code has no names",
     [ANOMALY_THREADS_FOLDED] = "%s exited threads are summed up in one: figures by thread only",
     [ANOMALY_BEFORE_OWN_TRACE] = "%s allocations of this forked child came before it had a trace "

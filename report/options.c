@@ -2,6 +2,7 @@
 /* options.c -- One table of options per verb: it parses, and it prints its own help. */
 #include "options.h"
 
+#include "spelling.h"
 #include "text.h"
 
 #include <getopt.h>
@@ -44,15 +45,76 @@ static void describe(const struct options *options, struct description *descript
     description->longs[count] = (struct option){0};
 }
 
-static int complain(const struct options *options, const char *what, char **argv)
+static void write_letter(FILE *out, int letter)
 {
-    fprintf(options->complaints, "memtrace: %s ", what);
+    fprintf(out, "-%c", letter > 32 && letter < 127 ? letter : '?');
+}
+
+/* The verb is argv[0]. */
+static int end_complaint(const struct options *options, char **argv)
+{
+    fputs(" (see memtrace help ", options->complaints);
+    text_write(options->complaints, argv[0]);
+    fputs(")\n", options->complaints);
+    return OPTIONS_BAD;
+}
+
+static int complain_of_missing_value(const struct options *options, char **argv)
+{
+    fputs("memtrace: a value is missing after ", options->complaints);
     if (optopt && optopt < OPTION_LONG)
-        fprintf(options->complaints, "-%c", optopt > 32 && optopt < 127 ? optopt : '?');
+        write_letter(options->complaints, optopt);
     else
         text_write(options->complaints, argv[optind - 1]);
-    fputs(" (see memtrace help)\n", options->complaints);
-    return OPTIONS_BAD;
+    return end_complaint(options, argv);
+}
+
+/* --quiet=yes: the option that has got a value and takes none. */
+static const struct option_row *find_needless_value(const struct options *options, const char *word)
+{
+    size_t length = strcspn(word, "=");
+    if (strncmp(word, "--", 2) != 0 || !word[length])
+        return NULL;
+    for (size_t i = 0; i < options->count; i++)
+        if (options->rows[i].id == optopt &&
+            strncmp(options->rows[i].name, word + 2, length - 2) == 0)
+            return &options->rows[i];
+    return NULL;
+}
+
+/* Several options may be told short in the same way; else what is spelt nearly so is meant. */
+static void write_what_is_meant(const struct options *options, const char *name)
+{
+    size_t length = strcspn(name, "="), found = 0;
+    char word[SPELLING_WORD_MAX + 1];
+    snprintf(word, sizeof word, "%.*s", (int)length, name);
+    struct spelling spelling = spelling_begin(word);
+    for (size_t i = 0; i < options->count; i++) {
+        const char *other = options->rows[i].name;
+        spelling_offer(&spelling, other);
+        if (strncmp(name, other, length) == 0)
+            fprintf(options->complaints, "%s--%s", found++ ? " or " : ": ", other);
+    }
+    if (!found && spelling.nearest)
+        fprintf(options->complaints, ": did you mean --%s?", spelling.nearest);
+}
+
+static int complain_of_unknown(const struct options *options, char **argv)
+{
+    const char *word = argv[optind - 1];
+    const struct option_row *row = optopt ? find_needless_value(options, word) : NULL;
+    if (row) {
+        fprintf(options->complaints, "memtrace: --%s takes no value", row->name);
+        return end_complaint(options, argv);
+    }
+    fputs("memtrace: unknown option ", options->complaints);
+    if (optopt)
+        write_letter(options->complaints, optopt);
+    else
+        text_write(options->complaints, word);
+    if (!optopt && strncmp(word, "--", 2) == 0)
+        write_what_is_meant(options, word + 2);
+    return end_complaint(options, argv);
 }
 
 /* getopt takes a value that need not be there only after "=". */
@@ -78,9 +140,9 @@ int options_next(struct options *options, int argc, char **argv)
     options->value = optarg;
     options->next = optind;
     if (id == ':')
-        return complain(options, "a value is missing after", argv);
+        return complain_of_missing_value(options, argv);
     if (id == '?')
-        return complain(options, "unknown option", argv);
+        return complain_of_unknown(options, argv);
     return id == -1 ? OPTIONS_END : id;
 }
 

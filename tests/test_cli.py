@@ -49,7 +49,16 @@ class Cli:
         self.check("unknown option of report", 2, "report", "--no-such-option")
         self.check("unknown grouping", 2, "report", "--group-by=nothing")
         self.check("nothing to run", 2, "run")
-        for arguments in (["--help"], ["run", "--help"], ["report", "--help"], ["--version"]):
+        self.check("a slip in a verb", 2, "reprot", says=b"did you mean report?")
+        self.check("a slip in what is to be explained", 2, "help", "snapshto", says=b"did you mean snapshot?")
+        self.check("neither a verb nor like one", 2, "no-such-program-anywhere", says=b"memtrace help")
+        self.check("a slip in an option", 2, "report", "--laeks", says=b"--laeks: did you mean --leaks? (see memtrace help report)")
+        self.check("a slip in an option of run", 2, "--quite", "true", says=b"did you mean --quiet? (see memtrace help run)")
+        self.check("an option cut too short", 2, "run", "--hist", "true", says=b"--history-interval or --history-bytes")
+        self.check("a value that is not wanted", 2, "report", "--leaks=all", says=b"--leaks takes no value")
+        self.check("a value that is missing", 2, "report", "--limit", says=b"a value is missing after --limit")
+        for arguments in (["--help"], ["help"], ["help", "help"], ["help", "completion"], ["help", "run"], ["completion", "--help"],
+                          ["run", "--help"], ["report", "--help"], ["--version"]):
             result = self.tool(*arguments)
             self.tap.ok(result.status == 0 and result.stdout and not result.stderr, f"{' '.join(arguments)}: on stdout",
                         result.stderr)
