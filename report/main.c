@@ -46,7 +46,7 @@ static const struct command *find_explained(const char *name)
 
 static int print_overview(FILE *out)
 {
-    fputs("memtrace shows where a program allocates memory, line by line.\n\n"
+    fputs("memtrace shows where a program allocates memory, and spends its time, line by line.\n\n"
           "usage: memtrace PROGRAM [ARGUMENTS]   run it and see\n"
           "       memtrace VERB …\n\n",
           out);
