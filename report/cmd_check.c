@@ -105,7 +105,7 @@ static bool take_option(struct request *request, int id, const char *value)
         return take_flag(request, id);
     }
     if (!is_ok)
-        command_misuse("bad value: %s (see memtrace help check)", value);
+        command_bad_value(&command_check, id, value);
     return is_ok;
 }
 

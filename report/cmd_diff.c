@@ -183,7 +183,7 @@ static bool take_option(struct request *request, int id, const char *value)
         return take_flag(request, id);
     }
     if (!is_ok)
-        command_misuse("bad value: %s (see memtrace help diff)", value);
+        command_bad_value(&command_diff, id, value);
     return is_ok;
 }
 

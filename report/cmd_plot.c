@@ -232,7 +232,7 @@ static bool take_value(struct request *request, int id, const char *value)
         break;
     }
     if (!is_ok)
-        command_misuse("bad value: %s (see memtrace help plot)", value);
+        command_bad_value(&command_plot, id, value);
     return is_ok;
 }
 

@@ -150,7 +150,7 @@ static bool take_sort(struct request *request, const char *word)
     request->has_measure = label_to_measure(word, &request->query.measure);
     if (request->has_measure || profile_order_add(&request->time.order, word))
         return true;
-    command_misuse("bad value: %s (see memtrace help report)", word);
+    command_bad_value(&command_report, 's', word);
     return false;
 }
 
@@ -246,7 +246,7 @@ static bool take_option(struct request *request, int id, const char *value)
         return take_flag(request, id);
     }
     if (!is_ok)
-        command_misuse("bad value: %s (see memtrace help report)", value);
+        command_bad_value(&command_report, id, value);
     return is_ok;
 }
 
@@ -824,8 +824,7 @@ static int run(int argc, char **argv)
 const struct command command_report = {
     .name = "report",
     .operands = "[OPTIONS] [TRACE|PID][@MOMENT]…",
-    .summary = "Who allocated how much, or where time went, at the end or at a MOMENT. Several\n"
-               "traces are added up; without one: the newest.",
+    .summary = "Who allocated how much, or where time went. Without a TRACE: the newest one.",
     .options = rows,
     .option_count = sizeof rows / sizeof *rows,
     .print_more = command_print_moments,

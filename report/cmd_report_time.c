@@ -60,6 +60,21 @@ static void print_head(const struct report *report, const struct style *style)
     putchar('\n');
 }
 
+/* Who has read the functions wants their lines, or who called them. */
+static void print_next(const struct report *report)
+{
+    const struct time_request *request = report->request;
+    const char *option = request->kind == TIMES_WALL ? "--wall" : "--cpu";
+    if (request->restrictions.count > 1 || request->operand_count > 1)
+        return;
+    printf("\n  next: memtrace report %s --lines · --callers FUNCTION", option);
+    if (request->operand_count) {
+        putchar(' ');
+        text_write(stdout, request->operands[0]);
+    }
+    putchar('\n');
+}
+
 static bool print_calls(const struct report *report, const struct profile_table *table,
                         struct error *error)
 {
@@ -98,6 +113,8 @@ static bool print_rows(const struct report *report, const struct profile *profil
             is_ok = print_calls(report, &table, error);
         else
             profile_table_write(&table);
+        if (!request->is_callers && !request->is_callees)
+            print_next(report);
     }
     profile_rows_finish(&rows);
     return is_ok;
@@ -136,6 +153,7 @@ static bool report_lines(const struct report *report, struct error *error)
                                      .unit_s = request->unit_s,
                                      .limit = request->lines ? 0 : request->limit,
                                      .skips_zero = request->skips_zero,
+                                     .needs_source = !request->lines,
                                      .is_wall = request->kind == TIMES_WALL,
                                      .changed_since_ns =
                                          report->opened.trace->header.start_realtime_ns};

@@ -14,6 +14,7 @@
 #include "summary.h"
 #include "target.h"
 #include "text.h"
+#include "times.h"
 #include "trace.h"
 
 #include <ctype.h>
@@ -168,7 +169,7 @@ static bool take_option(struct request *request, int id, const char *value)
         request->is_help = true;
     }
     if (!is_ok)
-        command_misuse("bad value: %s (see memtrace help run)", value);
+        command_bad_value(&command_run, id, value);
     return is_ok;
 }
 
@@ -273,7 +274,8 @@ static void print_end(const struct child *child)
     fprintf(stderr, " %s\n", end);
 }
 
-static bool print_figures(const char *path, const struct style *style, struct error *error)
+static bool print_figures(const char *path, const struct style *style, bool *ret_has_samples,
+                          struct error *error)
 {
     struct trace trace;
     struct stacks stacks = {0};
@@ -281,12 +283,13 @@ static bool print_figures(const char *path, const struct style *style, struct er
         return false;
     bool is_ok =
         stacks_init(&stacks, &trace, false, error) && summary_write(stderr, &stacks, style, error);
+    *ret_has_samples = times_are_there(&trace, TIMES_CPU);
     stacks_finish(&stacks);
     trace_close(&trace);
     return is_ok;
 }
 
-static void print_next(const struct harvest *harvest)
+static void print_next(const struct harvest *harvest, bool has_samples)
 {
     const char *path = text_short_path(harvest->own->path);
     bool is_newest_here =
@@ -299,7 +302,8 @@ static void print_next(const struct harvest *harvest)
         text_write(stderr, path);
         fputc(' ', stderr);
     }
-    fputs("· --leaks · --lines FILE\n", stderr);
+    fputs(has_samples ? "· --cpu · --leaks · --lines FILE\n" : "· --leaks · --lines FILE\n",
+          stderr);
     if (harvest->before) {
         fputs("  before it became another program: ", stderr);
         text_write(stderr, text_short_path(harvest->before->path));
@@ -313,13 +317,14 @@ static void print_next(const struct harvest *harvest)
 static void print_answer(const struct setting *setting, const struct harvest *harvest)
 {
     struct error error;
+    bool has_samples = false;
     const struct style style = terminal_style(stderr, setting->request->color);
     if (!harvest->own)
         fputs("memtrace: no trace was left: nothing was recorded\n", stderr);
-    else if (!print_figures(harvest->own->path, &style, &error))
+    else if (!print_figures(harvest->own->path, &style, &has_samples, &error))
         command_complain(harvest->own->path, &error);
     else
-        print_next(harvest);
+        print_next(harvest, has_samples);
 }
 
 /* --- limits --- */

@@ -63,7 +63,7 @@ static bool take_option(struct request *request, int id, const char *value)
         request->is_help = true;
     }
     if (!is_ok)
-        command_misuse("bad value: %s (see memtrace help snapshot)", value);
+        command_bad_value(&command_snapshot, id, value);
     return is_ok;
 }
 

@@ -155,7 +155,7 @@ static bool check(const struct request *request, int operand_count)
     else if (request->is_once && has_program)
         command_misuse("--once shows a program that runs already (see memtrace help top)");
     else if (!request->interval_ns && !request->is_once)
-        command_misuse("bad value: 0 (see memtrace help top)");
+        command_bad_value(&command_top, OPTION_INTERVAL, "0");
     else
         return true;
     return false;
@@ -171,7 +171,7 @@ static bool parse(struct request *request, int argc, char **argv)
         if (id == OPTIONS_BAD)
             return false;
         if (!take_option(request, id, options.value)) {
-            command_misuse("bad value: %s (see memtrace help top)", options.value);
+            command_bad_value(&command_top, id, options.value);
             return false;
         }
     }

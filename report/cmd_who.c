@@ -50,7 +50,7 @@ struct inquiry {
 static bool take_option(struct request *request, int id, const char *value)
 {
     if (id == OPTION_COLOR && !terminal_parse_color(value, &request->color)) {
-        command_misuse("bad value: %s (see memtrace help who)", value);
+        command_bad_value(&command_who, id, value);
         return false;
     }
     request->is_system = request->is_system || id == OPTION_SYSTEM;

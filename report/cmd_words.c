@@ -34,6 +34,17 @@ int command_misuse(const char *format, ...)
     return STATUS_USAGE;
 }
 
+int command_bad_value(const struct command *command, int id, const char *value)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct option_row *row = &command->options[i];
+        if (row->id == id)
+            return command_misuse("bad value in --%s=%s, which is: %s", row->name, value,
+                                  row->help);
+    }
+    return command_misuse("bad value: %s", value);
+}
+
 void command_print_help(FILE *out, const struct command *command)
 {
     fprintf(out, "usage: memtrace %s %s\n\n%s\n", command->name, command->operands,

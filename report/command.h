@@ -45,6 +45,8 @@ extern const struct command command_top;
 int command_complain(const char *subject, const struct error *error);
 /* "memtrace: …" on stderr; returns STATUS_USAGE. */
 int command_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same of the value of one of the command's options: which, and what it is for. */
+int command_bad_value(const struct command *command, int id, const char *value);
 void command_print_help(FILE *out, const struct command *command);
 /* What may stand after an @: for print_more. */
 void command_print_moments(FILE *out);

@@ -391,17 +391,52 @@ static bool write_section(const struct line_table *table, const struct line_func
     return true;
 }
 
+/* NULL: it is not to be shown. */
+static const struct source_file *source_of(const struct line_function *function,
+                                           struct sources *sources)
+{
+    return function->line_count ? sources_file(sources, function->frame->file) : NULL;
+}
+
+static bool any_source_is_at_hand(const struct line_table *table, struct sources *sources)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct source_file *source = source_of(&table->items[i], sources);
+        if (source && source->text)
+            return true;
+    }
+    return false;
+}
+
+static void write_left_out(FILE *out, uint32_t count, int64_t self_ns, const struct style *style)
+{
+    if (count)
+        fprintf(out, "\n%s%" PRIu32 " %s whose source is not at hand: %.3g s of %s own%s\n",
+                style->dim, count, count == 1 ? "function" : "functions", (double)self_ns / 1e9,
+                count == 1 ? "its" : "their", style->plain);
+}
+
 void line_table_write(FILE *out, const struct line_table *table, struct sources *sources,
                       const struct line_style *style)
 {
-    uint32_t written = 0;
+    bool needs_source = style->needs_source && any_source_is_at_hand(table, sources);
+    uint32_t written = 0, left_out = 0;
+    int64_t left_out_ns = 0;
     fprintf(out, "Timer unit: %g s\n", style->unit_s);
     for (uint32_t i = 0; i < table->count && (!style->limit || written < style->limit); i++) {
-        if (!table->items[i].line_count)
+        const struct line_function *function = &table->items[i];
+        const struct source_file *source = source_of(function, sources);
+        if (!source)
             continue;
+        if (needs_source && !source->text) {
+            left_out++;
+            left_out_ns += function->item->self.time_ns;
+            continue;
+        }
         fputc('\n', out);
-        if (!write_section(table, &table->items[i], out, sources, style))
+        if (!write_section(table, function, out, sources, style))
             return;
         written++;
     }
+    write_left_out(out, left_out, left_out_ns, &style->style);
 }

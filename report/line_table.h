@@ -46,6 +46,7 @@ struct line_style {
     double unit_s;             /* that times are shown in */
     uint64_t limit;            /* tables at most, 0: all */
     bool skips_zero;           /* lines without samples are left out */
+    bool needs_source;         /* so are functions whose source is not at hand, if others' is */
     bool is_wall;              /* times on and off the CPU instead of own ones */
     uint64_t changed_since_ns; /* sources changed after this are pointed out */
 };

@@ -56,6 +56,8 @@ class Cli:
         self.check("a slip in an option of run", 2, "--quite", "true", says=b"did you mean --quiet? (see memtrace help run)")
         self.check("an option cut too short", 2, "run", "--hist", "true", says=b"--history-interval or --history-bytes")
         self.check("a value that is not wanted", 2, "report", "--leaks=all", says=b"--leaks takes no value")
+        self.check("a bad value", 2, "run", "--depth=0", "true", says=b"--depth=0, which is: frames kept")
+        self.check("a bad value of the same option by its letter", 2, "report", "-n", "few", says=b"--limit=few")
         self.check("a value that is missing", 2, "report", "--limit", says=b"a value is missing after --limit")
         for arguments in (["--help"], ["help"], ["help", "help"], ["help", "completion"], ["help", "run"], ["completion", "--help"],
                           ["run", "--help"], ["report", "--help"], ["--version"]):

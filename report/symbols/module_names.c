@@ -364,7 +364,7 @@ static void judge_tables(struct module_names *names)
         has_name = names->answers[i].frame_count > 0;
     names->source = has_name ? SYMBOLS_NAMES : SYMBOLS_NONE;
     if (!names->info.dwarf)
-        explain(names, "%s has no debug information", path);
+        explain(names, "%s has no debug information (-g, or its -dbgsym package)", path);
     else
         explain(names, "%s has no lines for the code in question", names->info.dwarf->path);
 }
