@@ -170,6 +170,7 @@ static const struct {
     {__NR_gettid, {0}},
     {__NR_getuid, {0}},
     {__NR_ioctl, {3, 0x40082404}}, /* PERF_EVENT_IOC_PERIOD */
+    {__NR_ioctl, {3, 0x2402}},     /* PERF_EVENT_IOC_REFRESH */
     {__NR_linkat, {(uint64_t)AT_FDCWD, 4096, (uint64_t)AT_FDCWD, 4096, AT_SYMLINK_FOLLOW}},
     {__NR_madvise, {4096, 4096, MADV_DONTNEED}},
     {__NR_madvise, {4096, 4096, MADV_DONTDUMP}},
@@ -195,6 +196,8 @@ static const struct {
     {__NR_rt_sigaction, {10}},
     {__NR_rt_sigprocmask, {2, 4096, 4096, 8}},
     {__NR_rt_sigtimedwait, {4096, 0, 4096, 8}},
+    {__NR_sched_getattr, {0, 4096, 48, 0}},
+    {__NR_sched_setattr, {0, 4096, 0}},
     {__NR_sigaltstack, {0, 4096}},
     {__NR_tgkill, {1, 1, 0}},
     {__NR_uname, {4096}},

@@ -8,7 +8,7 @@
  * A thread's end is not noticed, and its time since its last sample belongs to nobody. On average
  * that is as much as the part of the interval before its birth that its first sample has not to
  * account for, if it comes at an interval's random place. So the first sample stands for the whole
- * interval, as far as there is time that no sample stands for: short threads, too, get their share.
+ * interval, as far as there is such time: short threads, too, get their share.
  */
 #include "sampler.h"
 
@@ -24,6 +24,9 @@
 #include "thread.h"
 #include "trace_file.h"
 
+#include <linux/futex.h>
+#include <time.h>
+
 enum {
     MOVED_NS = 20 * 1000, /* of CPU time, that make a sample worth it */
     IDLE_LOOKS = 8,       /* in a row, before a thread is looked at less often */
@@ -31,7 +34,9 @@ enum {
     FIRST_WEIGHT_MAX = 8, /* periods, that a first sample may stand for beyond the thread's time */
     UNANSWERED_MAX = 32,  /* signals, before a thread counts as one that blocks them */
     SETTLE_NS = 100 * 1000 * 1000,
-    QUIET_GAP_MAX_NS = 10 * 1000 * 1000 /* between two looks at a program that sleeps */
+    QUIET_GAP_MAX_NS = 10 * 1000 * 1000, /* between two looks at a program that sleeps */
+    WAIT_MAX_NS = 2 * 1000 * 1000,       /* of a new thread for its ring */
+    WAITS_FREE_NS = 10 * 1000 * 1000 /* of all threads, before they are held against the budget */
 };
 
 #define SECOND_NS 1000000000ul
@@ -45,8 +50,8 @@ static uint64_t due_ns; /* of the earliest of the others */
 static uint64_t last_tick_ns;
 static uint64_t settle_due_ns;
 static uint64_t quiet_looks;
-static uint64_t claimed_ns;                       /* CPU time that demanded samples stand for */
-static uint64_t base_cpu_ns;                      /* of the process, when it began */
+static uint64_t ended_ns;    /* CPU time of threads that have ended which no sample stands for */
+static uint64_t base_cpu_ns; /* of the process, when it began */
 static uint64_t adjusted_own_ns, adjusted_cpu_ns; /* at the last look at the budget */
 static uint32_t ticker_tid;
 static void (*wake_ticker)(void);
@@ -59,6 +64,12 @@ static bool is_anybody_without_ring;
 static uint64_t drain_due_ns;
 static uint64_t look_due_ns;
 static uint64_t search_due_ns;
+static uint64_t waited_ns; /* of all threads, for their rings; atomic */
+
+static bool has_rings(void)
+{
+    return account->engine == ENGINE_PERF_RING;
+}
 
 /* --- clocks --- */
 
@@ -90,8 +101,9 @@ static uint64_t random_gap(uint64_t period_ns)
 /* --- a look at the threads --- */
 
 struct round {
-    uint64_t now_ns;
-    uint64_t gap_ns; /* since the round before */
+    uint64_t before_ns;  /* when the round before began */
+    uint64_t cpu_ns;     /* of the process, when this one began */
+    uint64_t awaited_ns; /* of it, what samples to come will stand for */
     uint32_t looked_at;
     uint32_t moved;
 };
@@ -118,23 +130,22 @@ static void skip_if_idle(struct sampled *sampled)
     sampled->looks_to_skip = skips < SKIPS_MAX ? skips : SKIPS_MAX;
 }
 
-/* CPU time of the process that no sample stands for so far. */
-static uint64_t unclaimed_ns(void)
-{
-    uint64_t cpu_ns = process_cpu_ns() - base_cpu_ns;
-    return cpu_ns > claimed_ns ? cpu_ns - claimed_ns : 0;
-}
-
+/* As if the thread had run in the same way for the whole interval: of that the ended ones give what
+ * they have. */
 static uint64_t weight(const struct sampled *sampled, const struct round *round, uint64_t moved_ns)
 {
-    uint64_t age_ns = round->now_ns - sampled->start_ns;
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t gap_ns = now_ns - round->before_ns;
+    uint64_t age_ns = now_ns - sampled->start_ns;
     uint64_t longest_ns = account->period_ns * FIRST_WEIGHT_MAX;
-    uint64_t gap_ns = round->gap_ns < longest_ns ? round->gap_ns : longest_ns;
+    if (gap_ns > longest_ns)
+        gap_ns = longest_ns;
     if (sampled->has_sample || !sampled->start_ns || age_ns >= gap_ns || !age_ns)
         return moved_ns;
-    uint64_t wanted_ns = (uint64_t)((double)moved_ns * (double)gap_ns / (double)age_ns);
-    uint64_t most_ns = moved_ns + unclaimed_ns();
-    return wanted_ns < most_ns ? wanted_ns : most_ns;
+    double wanted_ns = (double)moved_ns * (double)(gap_ns - age_ns) / (double)age_ns;
+    uint64_t more_ns = wanted_ns < (double)ended_ns ? (uint64_t)wanted_ns : ended_ns;
+    ended_ns -= more_ns;
+    return moved_ns + more_ns;
 }
 
 /* The thread has not yet taken the sample before this one. */
@@ -142,7 +153,6 @@ static void leave_unanswered(struct thread *thread, uint64_t moved_ns)
 {
     struct sampled *sampled = thread->sampled;
     account->overrun_ns += moved_ns;
-    claimed_ns += moved_ns;
     if (++sampled->unanswered == UNANSWERED_MAX)
         account->threads_invisible++;
     if (is_power_of_two(sampled->unanswered)) /* somebody may have waited for all signals */
@@ -158,7 +168,6 @@ static void demand_sample(struct thread *thread, const struct round *round, uint
     }
     sampled->unanswered = 0;
     uint64_t time_ns = weight(sampled, round, moved_ns);
-    claimed_ns += time_ns;
     __atomic_store_n(&sampled->owed_ns, time_ns, __ATOMIC_RELEASE);
     sampled->has_sample = true;
     sampled->is_gone = !sampler_signal_send(thread);
@@ -168,15 +177,11 @@ static void demand_sample(struct thread *thread, const struct round *round, uint
  * its time. It is sampled when it runs again, for all of its time since the sample before. The
  * clock of a thread on a CPU moves while we look; one that waits for a CPU is known by its state.
  */
-static bool is_asleep(struct thread *thread, uint64_t cpu_ns)
+static bool is_asleep(const struct thread *thread, uint64_t cpu_ns)
 {
     char path[64], line[128];
     uint64_t now_ns;
     struct text text;
-    bool has_run = thread->sampled->seen_cpu_ns != cpu_ns;
-    thread->sampled->seen_cpu_ns = cpu_ns;
-    if (!has_run)
-        return true;
     if (!clock_thread_cpu_ns(thread->tid, &now_ns) || now_ns != cpu_ns)
         return false;
     text_init(&text, path, sizeof path);
@@ -188,43 +193,71 @@ static bool is_asleep(struct thread *thread, uint64_t cpu_ns)
     return state && text_after(state, " S");
 }
 
-static void look_at(struct thread *thread, void *data)
+static bool is_worth_a_sample(const struct thread *thread, uint64_t cpu_ns)
 {
-    struct round *round = data;
+    struct sampled *sampled = thread->sampled;
+    bool has_run = sampled->seen_cpu_ns != cpu_ns;
+    sampled->seen_cpu_ns = cpu_ns;
+    return cpu_ns - sampled->cpu_ns >= MOVED_NS && has_run && !is_asleep(thread, cpu_ns);
+}
+
+/* Returns the time that is left to the thread's next sample. */
+static uint64_t look_at_clock(struct thread *thread, struct round *round)
+{
     struct sampled *sampled = thread->sampled;
     uint64_t cpu_ns;
-    if (!sampled || sampled->is_gone || sampled->has_ring)
-        return;
-    round->looked_at++;
     if (sampled->looks_to_skip) {
         sampled->looks_to_skip--;
-        return;
+        return sampled->seen_cpu_ns - sampled->cpu_ns;
     }
     if (!clock_thread_cpu_ns(thread->tid, &cpu_ns)) {
         sampled->is_gone = true;
-        return;
+        sampled->owed_ns = 0;
+        return 0;
     }
     if (is_new(thread, cpu_ns))
-        return;
+        return 0;
     uint64_t moved_ns = cpu_ns - sampled->cpu_ns;
-    if (moved_ns < MOVED_NS || is_asleep(thread, cpu_ns)) {
+    if (!is_worth_a_sample(thread, cpu_ns)) {
         skip_if_idle(sampled);
-        return;
+        return moved_ns;
     }
     sampled->idle_looks = 0;
     sampled->cpu_ns = cpu_ns;
     thread->totals->cpu_ns = cpu_ns - sampled->base_cpu_ns;
     round->moved++;
     demand_sample(thread, round, moved_ns);
+    return 0;
+}
+
+static void look_at(struct thread *thread, void *data)
+{
+    struct round *round = data;
+    struct sampled *sampled = thread->sampled;
+    if (!sampled || sampled->is_gone || sampled->has_ring)
+        return;
+    round->looked_at++;
+    uint64_t left_ns = look_at_clock(thread, round);
+    round->awaited_ns += left_ns + __atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE);
+}
+
+/* The rest of the process's time was that of threads that have ended since their last sample. */
+static uint64_t rest_ns(const struct round *round)
+{
+    uint64_t known_ns = account->sampled_ns + account->overrun_ns + account->lost_ns +
+                        account->kernel_ns + round->awaited_ns;
+    return round->cpu_ns > known_ns && !has_rings() ? round->cpu_ns - known_ns : 0;
 }
 
 static void look_at_all(uint64_t now_ns)
 {
-    struct round round = {.now_ns = now_ns, .gap_ns = now_ns - last_tick_ns};
+    struct round round = {.before_ns = last_tick_ns, .cpu_ns = process_cpu_ns() - base_cpu_ns};
     uint64_t mask = lock_enter(&hold_lock);
     if (!is_held)
         thread_visit(look_at, &round);
     lock_leave(&hold_lock, mask);
+    if (!is_held)
+        ended_ns = rest_ns(&round);
     last_tick_ns = now_ns;
     quiet_looks = round.moved ? 0 : quiet_looks + 1;
     is_anybody_without_ring = round.looked_at != 0;
@@ -297,11 +330,6 @@ static void settle(void)
 
 /* --- rings --- */
 
-static bool has_rings(void)
-{
-    return account->engine == ENGINE_PERF_RING;
-}
-
 static void empty_rings(void)
 {
     uint64_t mask = lock_enter(&ring_lock);
@@ -358,6 +386,12 @@ static void collect(struct thread *thread, void *data)
         (struct ring_request){thread->tid, thread->index, sampled->base_cpu_ns, sampled->cpu_ns};
 }
 
+static void end_wait(struct sampled *sampled)
+{
+    if (__atomic_exchange_n(&sampled->waits, 0, __ATOMIC_ACQ_REL))
+        sys(__NR_futex, &sampled->waits, FUTEX_WAKE_PRIVATE, 1);
+}
+
 /* A thread that gets none is sent signals. It may have ended by now, and another one have its
  * place: that one is then sent signals, too. */
 static void give_rings(void)
@@ -367,21 +401,16 @@ static void give_rings(void)
         search.count = 0;
         thread_visit(collect, &search);
         uint64_t mask = lock_enter(&ring_lock);
-        for (uint32_t i = 0; i < search.count; i++)
+        for (uint32_t i = 0; i < search.count; i++) {
             if (!sampler_ring_add(&search.requests[i], account->period_ns, next_random())) {
                 search.found[i]->has_no_ring = true;
                 search.found[i]->has_ring = false;
                 is_anybody_without_ring = true;
             }
+            end_wait(search.found[i]);
+        }
         lock_leave(&ring_lock, mask);
     } while (search.count == REQUESTS_MAX);
-}
-
-/* A new period begins anew, and half of one is lost on average: so they are that much shorter. */
-static uint64_t drawn_period_ns(uint64_t between_ns)
-{
-    double period_ns = (double)account->period_ns;
-    return (uint64_t)(period_ns * (1 - period_ns / 2 / (double)between_ns));
 }
 
 static void tick_with_rings(uint64_t now_ns)
@@ -396,7 +425,7 @@ static void tick_with_rings(uint64_t now_ns)
         uint64_t mask = lock_enter(&ring_lock);
         uint64_t wait_ns = sampler_ring_patience_ns(account->period_ns) / 2;
         if (!unloadings)
-            sampler_ring_renew(account, drawn_period_ns(wait_ns), &random_state);
+            sampler_ring_renew(account, &random_state);
         lock_leave(&ring_lock, mask);
         drain_due_ns = now_ns + random_gap(wait_ns);
     }
@@ -471,6 +500,29 @@ bool sampler_is_on(void)
     return __atomic_load_n(&is_on, __ATOMIC_RELAXED);
 }
 
+/* As long as waiting takes no more of the time than all of sampling may. */
+static bool may_wait(uint64_t now_ns)
+{
+    uint64_t all_ns = now_ns - account->start_time_ns;
+    return __atomic_load_n(&waited_ns, __ATOMIC_RELAXED) <
+           WAITS_FREE_NS + all_ns / 100 * options.cpu_budget_percent;
+}
+
+/* Until it has its ring: a short thread would be half over otherwise, and its beginning never be
+ * sampled. A signal ends it, too. */
+static void wait_for_ring(struct sampled *sampled, uint64_t now_ns)
+{
+    const struct timespec longest = {.tv_nsec = WAIT_MAX_NS};
+    sampled->waits = may_wait(now_ns);
+    __atomic_store_n(&is_announced, true, __ATOMIC_RELEASE);
+    wake_ticker();
+    if (!__atomic_load_n(&sampled->waits, __ATOMIC_ACQUIRE))
+        return;
+    sys(__NR_futex, &sampled->waits, FUTEX_WAIT_PRIVATE, 1, &longest);
+    __atomic_store_n(&sampled->waits, 0, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&waited_ns, clock_monotonic_ns() - now_ns, __ATOMIC_RELAXED);
+}
+
 void sampler_thread_begins(void)
 {
     if (*thread_generation == 0)
@@ -480,10 +532,8 @@ void sampler_thread_begins(void)
     if (!thread || !thread->sampled)
         return;
     thread->sampled->start_ns = now_ns;
-    if (has_rings() && wake_ticker) {
-        __atomic_store_n(&is_announced, true, __ATOMIC_RELEASE);
-        wake_ticker();
-    }
+    if (has_rings() && wake_ticker)
+        wait_for_ring(thread->sampled, now_ns);
 }
 
 void sampler_begin(void (*wake)(void))
@@ -575,10 +625,10 @@ void sampler_after_fork(void)
     sampler_ring_after_fork();
     unloadings = 0;
     is_announced = is_anybody_without_ring = false;
-    drain_due_ns = look_due_ns = search_due_ns = 0;
+    drain_due_ns = look_due_ns = search_due_ns = waited_ns = 0;
     is_on = is_held = false;
     ticker_tid = 0;
-    due_ns = settle_due_ns = quiet_looks = claimed_ns = 0;
+    due_ns = settle_due_ns = quiet_looks = ended_ns = 0;
     adjusted_own_ns = adjusted_cpu_ns = 0;
     sample_set_account(DOMAIN_CPU, NULL);
 }

@@ -7,8 +7,13 @@
  *
  * The kernel knows periods, not random gaps. So every time a ring is emptied the period is drawn
  * anew, and the samples since the time before share the CPU time that the event has counted since,
- * which is exact even after the thread's end. A thread's first period is short, for the sake of
- * short threads. */
+ * which is exact even after the thread's end.
+ *
+ * No moment of a thread's life is to be likelier to be sampled than another, its first ones
+ * included. A period has its first sample at its end, so a second event, of one sample only, is
+ * there for the time before. Most short threads end without a sample, and the sample of one that
+ * has one stands for those, too: at a thread's end each of its last samples stands for a period, as
+ * far as there is such time. */
 #include "sampler_ring.h"
 
 #include "arena.h"
@@ -29,27 +34,32 @@
 enum {
     PAGE = 4096,
     RINGS_MAX = 256,
-    STACK_BYTES = 16376, /* of each sample; a multiple of 8 */
-    STACK_SMALL_BYTES = 8184,
+    STACK_BYTES = 8184, /* of each sample; a multiple of 8: copying them is what samples cost */
+    STACK_LARGE_BYTES = 16376, /* for threads that need it */
     RING_BYTES = 256 * 1024,
-    RING_SMALL_BYTES = 128 * 1024,
-    PLACE_BYTES = 2 * PAGE + RING_BYTES + RING_SMALL_BYTES,
+    RING_LARGE_BYTES = 512 * 1024,
+    PLACE_BYTES = 2 * PAGE + RING_BYTES + RING_LARGE_BYTES,
     RECORD_MAX_BYTES = 20 * 1024,
-    FIRST_SHARE = 2, /* of the period, on average, is a thread's first one */
+    RENEWED_AFTER = 4,         /* samples */
+    PERIOD_MIN_NS = 10 * 1000, /* the kernel's */
     MEASURE_NS = 200 * 1000,
     MEASURE_PERIOD_NS = 20 * 1000,
     MEASUREMENTS = 5, /* the middle one counts */
     COST_MIN_NS = 1000
 };
 
+#define SHORTEST 0.55 /* of a new thread's periods, in periods */
+
 struct ring {
     uint32_t tid; /* 0: free */
     uint32_t thread;
     int fd;
     uint32_t ring_bytes;
-    bool is_drained; /* since its period was drawn */
-    bool is_final;   /* no larger one is to come */
+    bool is_too_small; /* for the thread's stack */
+    bool is_large;     /* or could not be */
     char *map;
+    int first_fd;       /* of the event of one sample, -1: none */
+    uint64_t samples;   /* since its period was drawn */
     uint64_t clock_ns;  /* what the event counts from: of the thread before it was opened */
     uint64_t base_ns;   /* where the thread's time begins to matter */
     uint64_t taken_ns;  /* up to here the thread's time is accounted for */
@@ -62,7 +72,8 @@ static uint32_t ring_end;  /* used ones are before this */
 static struct unwinder *unwinder;
 static uint64_t code_epoch;
 static bool is_user_only;
-static char *record; /* one that wraps around the end of a ring is put together here */
+static uint64_t ended_ns; /* CPU time of threads that have ended which no sample stands for */
+static char *record;      /* one that wraps around the end of a ring is put together here */
 
 #if defined(__x86_64__)
 #define REGISTERS (1u << 6 | 1u << 7 | 1u << 8) /* bp, sp, ip */
@@ -86,20 +97,44 @@ enum {
 
 /* --- the kernel's side --- */
 
+static struct perf_event_attr attributes(uint64_t period_ns, uint32_t stack_bytes)
+{
+    return (struct perf_event_attr){.type = PERF_TYPE_SOFTWARE,
+                                    .size = sizeof(struct perf_event_attr),
+                                    .config = PERF_COUNT_SW_TASK_CLOCK,
+                                    .sample_period = period_ns,
+                                    .sample_type = PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER,
+                                    .exclude_kernel = is_user_only,
+                                    .exclude_hv = is_user_only,
+                                    .sample_regs_user = REGISTERS,
+                                    .sample_stack_user = stack_bytes,
+                                    .watermark = 1,
+                                    .wakeup_watermark = 1u << 30};
+}
+
 static long open_event(uint32_t tid, uint64_t period_ns, uint32_t stack_bytes)
 {
-    struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
-                                   .size = sizeof attr,
-                                   .config = PERF_COUNT_SW_TASK_CLOCK,
-                                   .sample_period = period_ns,
-                                   .sample_type = PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER,
-                                   .exclude_kernel = is_user_only,
-                                   .exclude_hv = is_user_only,
-                                   .sample_regs_user = REGISTERS,
-                                   .sample_stack_user = stack_bytes,
-                                   .watermark = 1,
-                                   .wakeup_watermark = 1u << 30};
+    struct perf_event_attr attr = attributes(period_ns, stack_bytes);
     return sys(__NR_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* One that takes a single sample, into the ring of the other. */
+static void open_first_event(struct ring *ring, uint64_t after_ns)
+{
+    struct perf_event_attr attr = attributes(after_ns, STACK_BYTES);
+    attr.disabled = 1;
+    long fd = sys(__NR_perf_event_open, &attr, ring->tid, -1, ring->fd,
+                  PERF_FLAG_FD_CLOEXEC | PERF_FLAG_FD_NO_GROUP | PERF_FLAG_FD_OUTPUT);
+    ring->first_fd = fd < 0 ? -1 : (int)fd;
+    if (fd >= 0)
+        sys(__NR_ioctl, fd, PERF_EVENT_IOC_REFRESH, 1);
+}
+
+static void end_first_event(struct ring *ring)
+{
+    if (ring->first_fd >= 0)
+        sys(__NR_close, ring->first_fd);
+    ring->first_fd = -1;
 }
 
 /* Mappings that come and go would land in holes that the program has made and has plans for. So
@@ -156,6 +191,7 @@ static void end_event(struct ring *ring)
 {
     if (!ring->map)
         return;
+    end_first_event(ring);
     leave_place(ring->map, ring->ring_bytes);
     sys(__NR_close, ring->fd);
     ring->map = NULL;
@@ -170,14 +206,13 @@ static uint64_t counted_ns(const struct ring *ring)
 }
 
 /* Relates what the event counts to the thread's clock; false if the thread has ended. */
-static bool start_clock(struct ring *ring)
+static bool start_clock(struct ring *ring, uint64_t *ret_now_ns)
 {
-    uint64_t now_ns;
-    if (!clock_thread_cpu_ns(ring->tid, &now_ns))
+    if (!clock_thread_cpu_ns(ring->tid, ret_now_ns))
         return false;
     ring->clock_ns = 0;
     uint64_t counted = counted_ns(ring);
-    ring->clock_ns = now_ns > counted ? now_ns - counted : 0;
+    ring->clock_ns = *ret_now_ns > counted ? *ret_now_ns - counted : 0;
     return true;
 }
 
@@ -196,9 +231,10 @@ static uint64_t spin(uint64_t time_ns)
 static uint64_t measure_once(void)
 {
     struct ring *ring = &rings[0]; /* nobody's yet */
-    *ring = (struct ring){.tid = (uint32_t)sys(__NR_gettid), .period_ns = MEASURE_PERIOD_NS};
+    *ring = (struct ring){
+        .tid = (uint32_t)sys(__NR_gettid), .first_fd = -1, .period_ns = MEASURE_PERIOD_NS};
     uint64_t without = spin(MEASURE_NS);
-    if (!open_ring(ring, STACK_SMALL_BYTES, RING_SMALL_BYTES))
+    if (!open_ring(ring, STACK_BYTES, RING_BYTES))
         return 0;
     uint64_t with = spin(MEASURE_NS);
     end_event(ring);
@@ -241,10 +277,10 @@ long sampler_ring_try(bool *ret_is_user_only, uint64_t *ret_cost_ns)
     if (!make_memory())
         return -ENOMEM;
     is_user_only = false;
-    long fd = open_event(0, MEASURE_PERIOD_NS, STACK_SMALL_BYTES);
+    long fd = open_event(0, MEASURE_PERIOD_NS, STACK_BYTES);
     if (fd == -EACCES) {
         is_user_only = true;
-        fd = open_event(0, MEASURE_PERIOD_NS, STACK_SMALL_BYTES);
+        fd = open_event(0, MEASURE_PERIOD_NS, STACK_BYTES);
     }
     if (fd < 0)
         return fd;
@@ -264,22 +300,58 @@ static struct ring *free_ring(void)
     return ring_end < RINGS_MAX ? &rings[ring_end++] : NULL;
 }
 
+/* Of a new thread: a random one such that multiples of it are as likely at any moment later than
+ * the shortest one, one to a period. */
+static uint64_t first_period_ns(uint64_t period_ns, uint32_t random)
+{
+    double x = (double)random / 4294967296.0;
+    double factor = x < SHORTEST                  ? SHORTEST + x
+                    : x < SHORTEST + SHORTEST / 2 ? 2 * SHORTEST + 2 * (x - SHORTEST)
+                                                  : 3 * SHORTEST + 6 * (x - 1.5 * SHORTEST);
+    return (uint64_t)((double)period_ns * factor);
+}
+
+/* One that is drawn anew begins anew after so many samples, and half of one is lost on average. */
+static uint64_t renewed_period_ns(uint64_t period_ns, uint64_t samples)
+{
+    return period_ns * samples * 2 / (samples * 2 + 1);
+}
+
+static uint64_t random_period(uint64_t period_ns, uint32_t random)
+{
+    return period_ns / 2 + (period_ns * random >> 32);
+}
+
+/* Where the regular event has not yet any. The sample that should have been taken before this
+ * moment is taken now. */
+static void sample_beginning(struct ring *ring, uint64_t passed_ns, uint64_t period_ns,
+                             uint32_t random)
+{
+    uint64_t at_ns = period_ns * random >> 32;
+    if ((double)at_ns >= SHORTEST * (double)period_ns)
+        return;
+    uint64_t after_ns = at_ns > passed_ns ? at_ns - passed_ns : 0;
+    open_first_event(ring, after_ns > PERIOD_MIN_NS ? after_ns : PERIOD_MIN_NS);
+}
+
 bool sampler_ring_add(const struct ring_request *request, uint64_t period_ns, uint64_t random)
 {
+    uint64_t now_ns = 0;
     struct ring *ring = free_ring();
     if (!ring)
         return false;
-    uint64_t first_ns = period_ns / FIRST_SHARE;
     *ring = (struct ring){.tid = request->tid,
                           .thread = request->thread,
-                          .period_ns = first_ns / 2 + random % (first_ns + 1)};
-    if (!open_ring(ring, STACK_SMALL_BYTES, RING_SMALL_BYTES) || !start_clock(ring)) {
+                          .first_fd = -1,
+                          .period_ns = first_period_ns(period_ns, (uint32_t)random)};
+    if (!open_ring(ring, STACK_BYTES, RING_BYTES) || !start_clock(ring, &now_ns)) {
         end_event(ring);
         ring->tid = 0;
         return false;
     }
     ring->base_ns = request->base_cpu_ns;
     ring->taken_ns = request->taken_cpu_ns;
+    sample_beginning(ring, now_ns - ring->taken_ns, period_ns, (uint32_t)(random >> 32));
     return true;
 }
 
@@ -296,7 +368,7 @@ void sampler_ring_drop_all(void)
 {
     for (uint32_t i = 0; i < ring_end; i++)
         if (rings[i].tid) {
-            rings[i].fd = -1; /* closed with the one that had it */
+            rings[i].fd = rings[i].first_fd = -1; /* closed with the one that had them */
             close_ring(&rings[i]);
         }
     ring_end = 0;
@@ -306,6 +378,7 @@ void sampler_ring_drop_all(void)
 void sampler_ring_after_fork(void)
 {
     places = NULL;
+    ended_ns = 0;
     if (rings)
         memset(rings, 0, RINGS_MAX * sizeof *rings);
     ring_end = 0;
@@ -357,6 +430,7 @@ static void take_sample(struct ring *ring, const struct body *body, uint64_t tim
         return;
     }
     unwinder_walk_copy(unwinder, &at.start, at.lr, &copy);
+    ring->is_too_small |= unwinder->root == ROOT_CUT && copy.size_bytes >= STACK_BYTES;
     sample_count(&owner, unwinder, &sample);
 }
 
@@ -381,13 +455,14 @@ static const struct perf_event_header *record_at(const struct ring *ring, uint64
 struct contents {
     uint64_t samples;
     uint64_t lost;
+    uint64_t records_begin;
     uint64_t records_end;
 };
 
 static void count_records(const struct ring *ring, uint64_t tail, uint64_t head,
                           struct contents *contents)
 {
-    *contents = (struct contents){.records_end = tail};
+    *contents = (struct contents){.records_begin = tail, .records_end = tail};
     while (contents->records_end < head) {
         const struct perf_event_header *header = record_at(ring, contents->records_end, head);
         if (!header) {
@@ -418,62 +493,77 @@ static void take_records(struct ring *ring, uint64_t tail, uint64_t head, uint64
     }
 }
 
+/* Of a thread that has ended. A little more than a period, or time would pile up. */
+static uint64_t last_share_ns(const struct trace_sampler *account, uint64_t samples,
+                              uint64_t time_ns)
+{
+    uint64_t most_ns = account->period_ns + account->period_ns / 4;
+    ended_ns += time_ns;
+    if (!samples)
+        return 0;
+    uint64_t each_ns = ended_ns / samples < most_ns ? ended_ns / samples : most_ns;
+    ended_ns -= each_ns * samples;
+    return each_ns;
+}
+
 /* What the samples stand for: with the kernel hidden, their period, and the rest is the kernel's.
  * Otherwise all of the time since the last time, shared with those that were lost. */
-static void share_out(struct ring *ring, struct trace_sampler *account, uint64_t tail,
-                      uint64_t head, uint64_t time_ns)
+static void share_out(struct ring *ring, struct trace_sampler *account,
+                      const struct contents *contents, uint64_t time_ns, bool is_last)
 {
-    struct contents contents;
-    count_records(ring, tail, head, &contents);
-    uint64_t all = contents.samples + contents.lost;
-    if (!all)
+    uint64_t all = contents->samples + contents->lost;
+    if (!all && !is_last)
         return; /* whoever is sampled next stands for it */
-    uint64_t each_ns = time_ns / all;
+    uint64_t each_ns = all ? time_ns / all : 0;
     if (is_user_only && each_ns > ring->period_ns) {
         account->kernel_ns += time_ns - all * ring->period_ns;
         each_ns = ring->period_ns;
+    } else if (is_last && !is_user_only) {
+        each_ns = last_share_ns(account, all, time_ns);
     }
     ring->taken_ns += time_ns;
-    account->lost_count += contents.lost;
-    account->lost_ns += contents.lost * each_ns;
-    take_records(ring, tail, contents.records_end, each_ns);
+    ring->samples += all;
+    account->lost_count += contents->lost;
+    account->lost_ns += contents->lost * each_ns;
+    take_records(ring, contents->records_begin, contents->records_end, each_ns);
 }
 
-/* True if there was something. */
-static bool drain(struct ring *ring, struct trace_sampler *account, uint64_t clock_ns)
+static void drain(struct ring *ring, struct trace_sampler *account, uint64_t clock_ns, bool is_last)
 {
     struct perf_event_mmap_page *page = (void *)ring->map;
     uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
     uint64_t tail = page->data_tail;
+    struct contents contents;
     trace.threads[ring->thread].cpu_ns = clock_ns - ring->base_ns;
-    if (head == tail || clock_ns <= ring->taken_ns)
-        return false;
-    share_out(ring, account, tail, head, clock_ns - ring->taken_ns);
+    if (clock_ns <= ring->taken_ns || (head == tail && !is_last))
+        return;
+    count_records(ring, tail, head, &contents);
+    share_out(ring, account, &contents, clock_ns - ring->taken_ns, is_last);
     __atomic_store_n(&page->data_tail, head, __ATOMIC_RELEASE);
-    return true;
 }
 
-/* A thread that has lived to its second period gets room for deeper stacks; if there is none, it
- * stays as it is. */
+/* If there is no room for deeper stacks, it stays as it is. */
 static void enlarge(struct ring *ring)
 {
     struct ring small = *ring;
-    ring->is_final = true;
-    if (open_ring(ring, STACK_BYTES, RING_BYTES))
+    uint64_t now_ns;
+    ring->is_large = true;
+    if (open_ring(ring, STACK_LARGE_BYTES, RING_LARGE_BYTES))
         end_event(&small);
     else
         ring->fd = small.fd;
-    start_clock(ring);
+    start_clock(ring, &now_ns);
 }
 
-static void change_period(struct ring *ring, uint64_t period_ns, uint64_t random)
+static void change_period(struct ring *ring, uint64_t period_ns, uint32_t random)
 {
-    ring->period_ns = period_ns / 2 + random % (period_ns + 1);
-    if (!ring->is_final) {
+    ring->period_ns = random_period(renewed_period_ns(period_ns, ring->samples), random);
+    ring->samples = 0;
+    end_first_event(ring);
+    if (ring->is_too_small && !ring->is_large)
         enlarge(ring);
-        return;
-    }
-    sys(__NR_ioctl, ring->fd, PERF_EVENT_IOC_PERIOD, &ring->period_ns);
+    else
+        sys(__NR_ioctl, ring->fd, PERF_EVENT_IOC_PERIOD, &ring->period_ns);
 }
 
 static void notice_unloading(void)
@@ -492,13 +582,13 @@ void sampler_ring_drain(struct trace_sampler *account)
     for (uint32_t i = 0; i < ring_end; i++) {
         uint64_t clock_ns;
         if (rings[i].tid && clock_thread_cpu_ns(rings[i].tid, &clock_ns))
-            rings[i].is_drained |= drain(&rings[i], account, clock_ns);
+            drain(&rings[i], account, clock_ns, false);
     }
 }
 
-/* Only where there was a sample: a period that was begun anew all the time would never end. The
- * event goes on counting until its thread's end, which is when the thread's clock is gone. */
-void sampler_ring_renew(struct trace_sampler *account, uint64_t period_ns, uint64_t *random_state)
+/* Not before there were some samples: a period that was begun anew all the time would never end.
+ * The event goes on counting until its thread's end, which is when the thread's clock is gone. */
+void sampler_ring_renew(struct trace_sampler *account, uint64_t *random_state)
 {
     for (uint32_t i = 0; i < ring_end; i++) {
         struct ring *ring = &rings[i];
@@ -506,12 +596,11 @@ void sampler_ring_renew(struct trace_sampler *account, uint64_t period_ns, uint6
         if (!ring->tid)
             continue;
         if (!clock_thread_cpu_ns(ring->tid, &clock_ns)) {
-            drain(ring, account, ring->clock_ns + counted_ns(ring));
+            drain(ring, account, ring->clock_ns + counted_ns(ring), true);
             close_ring(ring);
-        } else if (ring->is_drained) {
+        } else if (ring->samples >= RENEWED_AFTER) {
             *random_state = *random_state * 6364136223846793005u + 1442695040888963407u;
-            change_period(ring, period_ns, *random_state >> 32);
-            ring->is_drained = false;
+            change_period(ring, account->period_ns, (uint32_t)(*random_state >> 32));
         }
     }
 }

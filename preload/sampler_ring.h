@@ -28,8 +28,8 @@ bool sampler_ring_add(const struct ring_request *request, uint64_t period_ns, ui
 /* Takes in what the kernel has written. By any thread, one at a time. */
 void sampler_ring_drain(struct trace_sampler *account);
 
-/* After it: gives threads a new random period near this one, and lets those go that have ended. */
-void sampler_ring_renew(struct trace_sampler *account, uint64_t period_ns, uint64_t *random_state);
+/* After it: gives threads a new random period, and lets those go that have ended. */
+void sampler_ring_renew(struct trace_sampler *account, uint64_t *random_state);
 
 /* Time after which rings may be full. */
 uint64_t sampler_ring_patience_ns(uint64_t period_ns);

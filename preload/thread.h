@@ -45,6 +45,7 @@ struct sampled {
     struct callsite_cache sites[TIME_DOMAIN_COUNT];
     uint64_t code_epoch;
     uint64_t owed_ns; /* CPU time that the next sample is to stand for; atomic */
+    uint32_t waits;   /* 1: for its ring; a futex */
     /* The rest is for the sampler's own thread, under trace_lock: */
     uint64_t start_ns;    /* of the thread, 0: before the sampler's */
     uint64_t base_cpu_ns; /* of its CPU clock when the sampler began to look */
