@@ -47,8 +47,8 @@ int command_bad_value(const struct command *command, int id, const char *value)
 
 void command_print_help(FILE *out, const struct command *command)
 {
-    fprintf(out, "usage: memtrace %s %s\n\n%s\n", command->name, command->operands,
-            command->summary);
+    fprintf(out, "usage: memtrace %s %s\n\n", command->name, command->operands);
+    options_print_wrapped(out, command->summary, 0);
     if (command->option_count)
         fputs("\nOptions:\n", out);
     options_print(out, command->options, command->option_count);

@@ -50,8 +50,10 @@ static int print_overview(FILE *out)
           "usage: memtrace PROGRAM [ARGUMENTS]   run it and see\n"
           "       memtrace VERB …\n\n",
           out);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        fprintf(out, "  %-8s ", commands[i]->name);
+        options_print_wrapped(out, commands[i]->summary, 11);
+    }
     fputs("\nmemtrace help VERB explains one of them; more in man memtrace.\n"
           "memtrace completion bash|zsh|fish prints what completes all this in a shell.\n",
           out);

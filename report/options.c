@@ -9,7 +9,9 @@
 #include <string.h>
 
 enum {
-    ROWS_MAX = 48
+    ROWS_MAX = 48,
+    LINE_COLUMNS = 79, /* of help */
+    HELP_COLUMN = 31
 };
 
 /* Both of getopt's descriptions of the table. */
@@ -146,19 +148,43 @@ int options_next(struct options *options, int argc, char **argv)
     return id == -1 ? OPTIONS_END : id;
 }
 
+void options_print_wrapped(FILE *out, const char *text, size_t column)
+{
+    size_t used = column;
+    while (*text) {
+        size_t length = strcspn(text, " \n");
+        char word[128];
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        size_t columns = text_columns(word);
+        bool is_first = used == column;
+        if (!is_first && used + 1 + columns > LINE_COLUMNS) {
+            fprintf(out, "\n%*s", (int)column, "");
+            used = column;
+            is_first = true;
+        }
+        fprintf(out, "%s%s", is_first ? "" : " ", word);
+        used += columns + !is_first;
+        text += length + (text[length] != 0);
+    }
+    fputc('\n', out);
+}
+
+/* What stands in the first column. */
+static void describe_row(const struct option_row *row, char *left, size_t left_bytes)
+{
+    char letter[] = {'-', (char)row->id, ',', 0};
+    bool is_optional = row->argument && *row->argument == '[';
+    const char *before = is_optional ? (row->argument[1] == '=' ? "" : " ") : "=";
+    snprintf(left, left_bytes, "%s --%s%s%s", row->id < OPTION_LONG ? letter : "   ", row->name,
+             row->argument ? before : "", row->argument ? row->argument : "");
+}
+
 void options_print(FILE *out, const struct option_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         char left[64];
-        const struct option_row *row = &rows[i];
-        char letter[] = {'-', (char)row->id, ',', 0};
-        bool is_optional = row->argument && *row->argument == '[';
-        snprintf(left, sizeof left, "%s --%s%s%s", row->id < OPTION_LONG ? letter : "   ",
-                 row->name,
-                 is_optional     ? (row->argument[1] == '=' ? "" : " ")
-                 : row->argument ? "="
-                                 : "",
-                 row->argument ? row->argument : "");
-        fprintf(out, "  %-28s %s\n", left, row->help);
+        describe_row(&rows[i], left, sizeof left);
+        fprintf(out, "  %-*s ", HELP_COLUMN - 3, left);
+        options_print_wrapped(out, rows[i].help, HELP_COLUMN);
     }
 }

@@ -40,5 +40,7 @@ struct options {
  * options are left alone. Returns its id, OPTIONS_END or OPTIONS_BAD. */
 int options_next(struct options *options, int argc, char **argv);
 void options_print(FILE *out, const struct option_row *rows, size_t count);
+/* A text that begins in this column, and goes on there in the lines below. */
+void options_print_wrapped(FILE *out, const char *text, size_t column);
 
 #endif
