@@ -51,7 +51,7 @@ static __attribute__((noinline)) struct mappings_gone detach(uint64_t start, uin
 
 static __attribute__((noinline)) void settle(struct mappings_gone gone, bool is_gone)
 {
-    if (!gone.pieces)
+    if (!gone.pieces && !gone.is_lost)
         return;
     struct guest guest = lifecycle_enter_apart((uint64_t)__builtin_frame_address(0));
     if (!is_gone || !is_recorded(&guest))

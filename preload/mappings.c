@@ -109,7 +109,7 @@ struct mappings_gone mappings_detach(uint64_t start, uint64_t end)
     struct mappings_gone gone = {0};
     uint64_t mask = lock_enter(&mappings_lock);
     gone.era = era;
-    ranges_detach(&ranges, start, end, &gone.pieces);
+    gone.is_lost = !ranges_detach(&ranges, start, end, &gone.pieces);
     pending += gone.pieces ? 1 : 0;
     lock_leave(&mappings_lock, mask);
     return gone;
@@ -118,7 +118,7 @@ struct mappings_gone mappings_detach(uint64_t start, uint64_t end)
 void mappings_put_back(struct mappings_gone gone)
 {
     uint64_t mask = lock_enter(&mappings_lock);
-    if (gone.era == era) {
+    if (gone.era == era && gone.pieces) {
         ranges_put_back(&ranges, gone.pieces);
         pending--;
     }
@@ -143,7 +143,9 @@ void mappings_released(struct thread *thread, struct mappings_gone gone)
     uint64_t mask = lock_enter(&mappings_lock);
     if (gone.era == era) {
         release(thread, own, gone.pieces);
-        pending--;
+        pending -= gone.pieces ? 1 : 0;
+        if (gone.is_lost)
+            count_lost(thread);
     }
     lock_leave(&mappings_lock, mask);
     end(own);

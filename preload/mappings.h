@@ -11,11 +11,13 @@
 
 #include "thread.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What is about to be unmapped. */
 struct mappings_gone {
     uint32_t pieces; /* 0: nothing that is known */
+    bool is_lost;    /* there was no memory to tell them from their neighbours */
     uint64_t era;
 };
 
