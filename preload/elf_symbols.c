@@ -123,3 +123,28 @@ void *elf_symbol(const ElfW(Dyn) * dynamic, ElfW(Addr) bias, const char *name)
     struct elf_image image = elf_image_read(dynamic, bias);
     return elf_image_symbol(&image, name);
 }
+
+/* The chain of the last bucket ends with the last symbol; those before the first are undefined. */
+static uint32_t count_gnu(const uint32_t *table)
+{
+    uint32_t bucket_count = table[0];
+    uint32_t first = table[1];
+    const uint32_t *buckets = table + 4 + table[2] * (sizeof(ElfW(Addr)) / 4);
+    const uint32_t *chain = buckets + bucket_count;
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < bucket_count; i++)
+        if (buckets[i] > last)
+            last = buckets[i];
+    if (last < first)
+        return first;
+    while (!(chain[last - first] & 1))
+        last++;
+    return last + 1;
+}
+
+uint32_t elf_image_count(const struct elf_image *image)
+{
+    return image->gnu_hash    ? count_gnu(image->gnu_hash)
+           : image->sysv_hash ? image->sysv_hash[1]
+                              : 0;
+}

@@ -29,4 +29,7 @@ void *elf_image_symbol(const struct elf_image *image, const char *name);
 /* The same for one symbol. */
 void *elf_symbol(const ElfW(Dyn) * dynamic, ElfW(Addr) bias, const char *name);
 
+/* The number of its dynamic symbols. */
+uint32_t elf_image_count(const struct elf_image *image);
+
 #endif

@@ -4,6 +4,7 @@
  * Compiled with frame pointers: a hook's own frame tells the registers of its caller. */
 #include "heap.h"
 #include "lifecycle.h"
+#include "operators.h"
 #include "real.h"
 #include "sampler.h"
 #include "sys.h"
@@ -23,14 +24,19 @@
 
 /* --- begin and end of a call --- */
 
+#define CALL_IS_COUNTED CALL_COUNT /* the call has begun before */
+
 static __attribute__((noinline)) struct thread *begin_otherwise(enum trace_call call,
                                                                 enum busy busy, uint64_t sp)
 {
     struct thread *thread = lifecycle_begin(busy, sp);
+    bool is_counted = call == CALL_IS_COUNTED;
     if (thread == treatment(TREAT_BEFORE_OWN_TRACE)) {
-        lifecycle_count_call(call);
+        if (!is_counted)
+            lifecycle_count_call(call);
     } else if (thread == treatment(TREAT_NESTED)) {
-        __atomic_fetch_add(&trace.threads[0].calls[call], 1, __ATOMIC_RELAXED);
+        if (!is_counted)
+            __atomic_fetch_add(&trace.threads[0].calls[call], 1, __ATOMIC_RELAXED);
         if (thread_self->busy == BUSY_WRAPPER)
             thread = treatment(TREAT_PASS);
     }
@@ -46,7 +52,8 @@ ALWAYS_INLINE struct thread *begin_as(struct thread *thread, enum trace_call cal
         if (!is_thread(thread))
             return thread;
     }
-    thread->totals->calls[call]++;
+    if (call != CALL_IS_COUNTED)
+        thread->totals->calls[call]++;
     return thread;
 }
 
@@ -351,6 +358,38 @@ EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
     struct thread *thread = begin(CALL_FREE_ALIGNED_SIZED, BUSY_RECORDING);
     freed(thread, block);
     real.free_aligned_sized(block, alignment, size);
+    end(thread);
+}
+
+/* --- operators new and delete of allocators that bring their own, see operators.h --- */
+
+/* By a call of malloc's family inside the operator. What this thread was handed out last may have
+ * been freed by another one since. */
+static bool is_recorded(const void *block)
+{
+    const struct thread *thread = thread_self;
+    return thread && (thread->last_block == block || thread->nested_block == block) &&
+           live_find(block).counters;
+}
+
+/* Outside while the real one runs: it may call the program's new_handler, and may throw. */
+HOT void *operator_new_recorded(uint64_t size, uint64_t second, uint64_t third, uint32_t number)
+{
+    end(begin(CALL_OPERATOR_NEW, BUSY_RECORDING));
+    void *block = operators_next[number](size, second, third);
+    if (unlikely(!block) || unlikely(is_recorded(block)))
+        return block;
+    struct thread *thread = begin(CALL_IS_COUNTED, BUSY_RECORDING);
+    RECORD_ALLOCATION(thread, block, size);
+    return block;
+}
+
+/* That free may be called inside for the same block does not matter, see heap_freed_nested. */
+HOT void operator_delete_recorded(void *block, uint64_t second, uint64_t third, uint32_t number)
+{
+    struct thread *thread = begin(CALL_OPERATOR_DELETE, BUSY_RECORDING);
+    freed(thread, block);
+    operators_next[number]((uint64_t)block, second, third);
     end(thread);
 }
 

@@ -22,6 +22,7 @@
 #include "mappings.h"
 #include "marks.h"
 #include "modules.h"
+#include "operators.h"
 #include "options.h"
 #include "pools.h"
 #include "real.h"
@@ -579,6 +580,7 @@ void lifecycle_before_main(void)
 static __attribute__((constructor)) void at_start(void)
 {
     enter(0);
+    operators_settle(state == STATE_READY);
 }
 
 /* Runs in exit(), before the end; calls that come after it are still recorded. */

@@ -19,7 +19,7 @@ _Static_assert(offsetof(struct real, syscall) == 8, "stubs.S");
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 #pragma weak _r_debug
 
-static const struct link_map *own_entry(void)
+const struct link_map *real_own_entry(void)
 {
     const struct link_map *entry = _r_debug.r_map;
     while (entry && entry->l_ld != _DYNAMIC)
@@ -29,7 +29,7 @@ static const struct link_map *own_entry(void)
 
 bool real_is_glibc_malloc(void)
 {
-    const struct link_map *entry = own_entry();
+    const struct link_map *entry = real_own_entry();
     for (entry = entry ? entry->l_next : NULL; entry; entry = entry->l_next)
         if (entry->l_ld && elf_symbol(entry->l_ld, entry->l_addr, "malloc"))
             return elf_symbol(entry->l_ld, entry->l_addr, "gnu_get_libc_version") != NULL;
@@ -136,7 +136,7 @@ void real_init(void)
     struct real found = {0};
     if (__atomic_load_n(&real.malloc, __ATOMIC_ACQUIRE))
         return;
-    const struct link_map *entry = own_entry();
+    const struct link_map *entry = real_own_entry();
     for (entry = entry ? entry->l_next : NULL; entry; entry = entry->l_next)
         if (entry->l_ld) {
             struct elf_image image = elf_image_read(entry->l_ld, entry->l_addr);

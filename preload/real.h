@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct link_map;
+
 struct real {
     int (*__libc_start_main)(int (*)(int, char **, char **), int, char **, void (*)(void),
                              void (*)(void), void (*)(void), void *);
@@ -68,6 +70,10 @@ extern struct real real;
 
 /* Fills real. Idempotent; two threads doing it at once store the same. No allocation, no lock. */
 void real_init(void);
+
+/* Ours in the loader's list of objects, which at the start is the order in which it looks for
+ * symbols; NULL if it is not there. */
+const struct link_map *real_own_entry(void);
 
 /* True if malloc is glibc's own. Walks the loader's list: at start only. */
 bool real_is_glibc_malloc(void);

@@ -1,13 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stubs.S -- What C cannot say: passing a call on without a frame, starting a thread, ending a signal.
  *
- * The two replaced functions must not show in anybody's stack: __libc_start_main would be below
- * main in all of them, and syscall may be asked for a vfork, which returns twice. */
+ * The replaced functions must not show in anybody's stack: __libc_start_main would be below main in
+ * all of them, syscall may be asked for a vfork, which returns twice, and operators new and delete
+ * mostly are none of our business. */
 #include <asm/unistd.h>
 
     .hidden real
     .hidden lifecycle_before_main
     .hidden interpose_syscall
+    .hidden operators_targets
+    .hidden operators_find
+
+/* All operators new and delete, by the numbers of operators.c. */
+.macro operators
+    operator _Znwm 0
+    operator _Znam 1
+    operator _ZnwmRKSt9nothrow_t 2
+    operator _ZnamRKSt9nothrow_t 3
+    operator _ZnwmSt11align_val_t 4
+    operator _ZnamSt11align_val_t 5
+    operator _ZnwmSt11align_val_tRKSt9nothrow_t 6
+    operator _ZnamSt11align_val_tRKSt9nothrow_t 7
+    operator _ZdlPv 8
+    operator _ZdaPv 9
+    operator _ZdlPvm 10
+    operator _ZdaPvm 11
+    operator _ZdlPvRKSt9nothrow_t 12
+    operator _ZdaPvRKSt9nothrow_t 13
+    operator _ZdlPvSt11align_val_t 14
+    operator _ZdaPvSt11align_val_t 15
+    operator _ZdlPvmSt11align_val_t 16
+    operator _ZdaPvmSt11align_val_t 17
+    operator _ZdlPvSt11align_val_tRKSt9nothrow_t 18
+    operator _ZdaPvSt11align_val_tRKSt9nothrow_t 19
+.endm
 
 #if defined(__x86_64__)
 
@@ -78,6 +105,51 @@ syscall:
 1:  jmp interpose_syscall
     .cfi_endproc
     .size syscall, . - syscall
+
+/* The number is a fourth argument, which the real ones do not look at. */
+.macro operator name number
+    .globl \name
+    .type \name, @function
+\name:
+    .cfi_startproc
+    mov $\number, %ecx
+    mov operators_targets + 8 * \number(%rip), %r11
+    test %r11, %r11
+    jz operator_unknown
+    jmp *%r11
+    .cfi_endproc
+    .size \name, . - \name
+.endm
+    operators
+
+    .type operator_unknown, @function
+operator_unknown:
+    .cfi_startproc
+    push %rdi
+    .cfi_adjust_cfa_offset 8
+    push %rsi
+    .cfi_adjust_cfa_offset 8
+    push %rdx
+    .cfi_adjust_cfa_offset 8
+    push %rcx
+    .cfi_adjust_cfa_offset 8
+    sub $8, %rsp
+    .cfi_adjust_cfa_offset 8
+    mov %ecx, %edi
+    call operators_find
+    add $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    pop %rcx
+    .cfi_adjust_cfa_offset -8
+    pop %rdx
+    .cfi_adjust_cfa_offset -8
+    pop %rsi
+    .cfi_adjust_cfa_offset -8
+    pop %rdi
+    .cfi_adjust_cfa_offset -8
+    jmp *%rax
+    .cfi_endproc
+    .size operator_unknown, . - operator_unknown
 
 /* long stub_clone(flags, stack_top, tid, run) */
     .globl stub_clone
@@ -170,6 +242,45 @@ syscall:
 1:  b interpose_syscall
     .cfi_endproc
     .size syscall, . - syscall
+
+.macro operator name number
+    .globl \name
+    .type \name, %function
+\name:
+    .cfi_startproc
+    hint #34
+    mov w3, #\number
+    adrp x16, operators_targets
+    add x16, x16, :lo12:operators_targets
+    ldr x16, [x16, #8 * \number]
+    cbz x16, operator_unknown
+    br x16
+    .cfi_endproc
+    .size \name, . - \name
+.endm
+    operators
+
+    .type operator_unknown, %function
+operator_unknown:
+    .cfi_startproc
+    stp x29, x30, [sp, #-48]!
+    .cfi_def_cfa_offset 48
+    .cfi_offset x29, -48
+    .cfi_offset x30, -40
+    stp x0, x1, [sp, #16]
+    stp x2, x3, [sp, #32]
+    mov w0, w3
+    bl operators_find
+    mov x16, x0
+    ldp x0, x1, [sp, #16]
+    ldp x2, x3, [sp, #32]
+    ldp x29, x30, [sp], #48
+    .cfi_restore x29
+    .cfi_restore x30
+    .cfi_def_cfa_offset 0
+    br x16
+    .cfi_endproc
+    .size operator_unknown, . - operator_unknown
 
 /* The kernel's order here is flags, stack, parent's tid, TLS, child's tid. */
     .globl stub_clone

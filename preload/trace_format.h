@@ -59,6 +59,8 @@ enum trace_call {
     CALL_PVALLOC,
     CALL_FREE_SIZED,
     CALL_FREE_ALIGNED_SIZED,
+    CALL_OPERATOR_NEW, /* these two only of allocators that bring their own, in all their forms */
+    CALL_OPERATOR_DELETE,
     CALL_COUNT,
     CALL_MAX = 16
 };
@@ -66,7 +68,8 @@ enum trace_call {
 #define TRACE_CALL_NAMES                                                                           \
     {                                                                                              \
         "malloc", "calloc", "realloc", "reallocarray", "free", "cfree", "aligned_alloc",           \
-            "memalign", "posix_memalign", "valloc", "pvalloc", "free_sized", "free_aligned_sized"  \
+            "memalign", "posix_memalign", "valloc", "pvalloc", "free_sized", "free_aligned_sized", \
+            "operator new", "operator delete"                                                      \
     }
 
 /* What was lost or is less than exact. Each has a counter in the header; zero is the normal case.

@@ -48,9 +48,9 @@ class Tap:
         self.skipped += 1
         self._line("ok", name, f" # SKIP {why}")
 
-    def run(self, function, *arguments, name=None):
+    def run(self, function, *arguments, name=None, **named):
         """Calls function(tap, …); what it raises is one failed result."""
         try:
-            function(self, *arguments)
+            function(self, *arguments, **named)
         except Exception:  # pylint: disable=broad-except
             self.ok(False, name or function.__name__, traceback.format_exc(limit=-3))

@@ -18,7 +18,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 LEVELS = [
     {"trace_format", "memtrace", "sys", "text", "small_file", "lock", "arena", "ranges", "elf_symbols", "filter",
      "stubs"},
-    {"clock", "condition", "options", "sampling", "loader", "real", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
+    {"clock", "condition", "options", "sampling", "loader", "real", "operators", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
      "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},

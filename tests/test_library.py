@@ -22,6 +22,11 @@ OTHER_EXPORTS = set("dlclose exit _exit _Exit quick_exit execve execv execvp exe
                     "initgroups capset chroot unshare setns prctl syscall pthread_create fork "
                     "mmap mmap64 munmap mremap brk sbrk".split())
 API_PREFIX = "memtrace_"
+# C++'s operators new and delete: one object or an array, may throw or not, aligned or not, sized or not.
+OPERATORS = ({f"_Zn{kind}m{aligned}{nothrow}" for kind in "wa" for aligned in ("", "St11align_val_t")
+              for nothrow in ("", "RKSt9nothrow_t")} |
+             {f"_Zd{kind}Pv{rest}" for kind in "la" for rest in
+              ("", "m", "RKSt9nothrow_t", "St11align_val_t", "mSt11align_val_t", "St11align_val_tRKSt9nothrow_t")})
 
 FRAME_BYTES_MAX = 1024
 # Their arguments are on the caller's stack, and as many again on theirs; so it is in libc.
@@ -43,7 +48,8 @@ def check_symbols(tap, library):
     tap.equal(undefined - UNDEFINED, set(), "undefined symbols: only what is allowed")
     defined = symbols(library, "--defined-only")
     tap.equal(ALLOCATION - defined, set(), "defined symbols: the whole family")
-    others = {name for name in defined - ALLOCATION - OTHER_EXPORTS if not name.startswith(API_PREFIX)}
+    tap.equal(OPERATORS - defined, set(), "defined symbols: all operators new and delete")
+    others = {name for name in defined - ALLOCATION - OTHER_EXPORTS - OPERATORS if not name.startswith(API_PREFIX)}
     tap.equal(others, set(), "defined symbols: nothing else")
 
 

@@ -30,7 +30,7 @@ class Layout:
         self.structs = {}
         for name, body in re.findall(r"struct (\w+) \{(.*?)\n\};", text, flags=re.S):
             self.structs[name] = self._read_struct(body)
-        self.call_names = re.findall(r'"(\w+)"', text.split("TRACE_CALL_NAMES")[1].split("}")[0])
+        self.call_names = re.findall(r'"([\w ]+)"', text.split("TRACE_CALL_NAMES")[1].split("}")[0])
 
     def _read_enum(self, body):
         value = 0
