@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* cmd_export.c -- memtrace export: a trace for the viewers that people already have. */
+#include "cmd_progress.h"
 #include "command.h"
 #include "export.h"
 #include "label.h"
@@ -138,8 +139,12 @@ static bool check_time(const struct request *request)
         if (request->measures[i] != MEASURE_TOTAL && request->measures[i] != MEASURE_COUNT)
             return command_misuse("of time there are total and count, not %s",
                                   label_measure(request->measures[i])) == STATUS_OK;
-    return request->format->has_time ||
-           command_misuse("%s is of memory alone", request->format->name) == STATUS_OK;
+    if (!request->format->has_time)
+        return command_misuse("%s is of memory alone", request->format->name) == STATUS_OK;
+    if (request->is_cumulative)
+        return command_misuse("--cumulative is of memory: a report of time has both") == STATUS_OK;
+    return request->group_by != GROUP_BY_TRACEBACK ||
+           command_misuse("no time by traceback: export --format=folded has it") == STATUS_OK;
 }
 
 static bool check_request(const struct request *request)
@@ -208,6 +213,19 @@ static void print_answer(const struct request *request, enum compression compres
     putchar('\n');
 }
 
+/* Nothing is said in the midst of what a terminal shows. */
+static bool write_format(const struct request *request, const struct export *export, FILE *out,
+                         struct error *error)
+{
+    struct progress progress;
+    if (strcmp(request->output, "-") == 0 && isatty(STDOUT_FILENO))
+        return request->format->write(out, export, error);
+    progress_begin(&progress, "writing");
+    bool is_ok = request->format->write(out, export, error);
+    progress_end(&progress);
+    return is_ok;
+}
+
 static int write_output(const struct request *request, const struct export *export)
 {
     struct output output;
@@ -216,7 +234,7 @@ static int write_output(const struct request *request, const struct export *expo
         request->format->is_gzip ? COMPRESSION_GZIP : output_compression(request->output);
     if (!output_open(&output, request->output, compression, &error))
         return command_complain(request->output, &error);
-    if (!request->format->write(output.file, export, &error)) {
+    if (!write_format(request, export, output.file, &error)) {
         output_abandon(&output);
         return command_complain(export->path, &error);
     }
@@ -227,6 +245,14 @@ static int write_output(const struct request *request, const struct export *expo
     return command_flush(STATUS_OK);
 }
 
+/* Reports of time are by function, others by line. */
+static enum group_by group_of(const struct request *request)
+{
+    bool is_report = request->format->groups == EXPORT_BY_ANY;
+    return request->is_time && is_report && !request->has_group_by ? GROUP_BY_FUNCTION
+                                                                   : request->group_by;
+}
+
 static int export_stacks(const struct request *request, const struct stacks *stacks,
                          const char *path)
 {
@@ -235,14 +261,14 @@ static int export_stacks(const struct request *request, const struct stacks *sta
         .path = path,
         .filters = &request->filters,
         .measure_count = request->measure_count,
-        .group_by = request->group_by,
+        .group_by = group_of(request),
         .is_cumulative = request->is_cumulative,
     };
     memcpy(export.measures, request->measures, sizeof export.measures);
     return write_output(request, &export);
 }
 
-static bool load(const struct request *request, struct opened *opened, struct error *error)
+static bool open_traces(const struct request *request, struct opened *opened, struct error *error)
 {
     if (!opened_init(opened, request->operands, request->operand_count, error))
         return false;
@@ -252,6 +278,25 @@ static bool load(const struct request *request, struct opened *opened, struct er
         return error_set(error, "it has no samples of that time");
     times_show(opened->trace, request->kind);
     return true;
+}
+
+static bool load(const struct request *request, struct opened *opened, struct error *error)
+{
+    struct progress progress;
+    progress_begin(&progress, "reading the trace");
+    bool is_ok = open_traces(request, opened, error);
+    progress_end(&progress);
+    return is_ok;
+}
+
+static bool find_names(const struct request *request, const struct trace *trace,
+                       struct stacks *stacks, struct error *error)
+{
+    struct progress progress;
+    progress_begin(&progress, "finding names");
+    bool is_ok = stacks_init(stacks, trace, request->is_system, error);
+    progress_end(&progress);
+    return is_ok;
 }
 
 /* Of an earlier moment less is known than of the end. */
@@ -278,8 +323,7 @@ static int export_trace(const struct request *request)
     bool is_loaded = load(request, &opened, &error);
     bool is_good = !is_loaded || is_known(request, opened.trace);
     bool has_stacks = !request->format->is_of_series;
-    if (is_loaded && is_good &&
-        (!has_stacks || stacks_init(&stacks, opened.trace, request->is_system, &error)))
+    if (is_loaded && is_good && (!has_stacks || find_names(request, opened.trace, &stacks, &error)))
         status = export_stacks(request, &stacks, opened.paths[0]);
     else if (is_good)
         status = command_complain(opened_subject(&opened, "export"), &error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* export_csv.c -- The report as a table for spreadsheets, by any grouping (RFC 4180). */
-#include "export.h"
+#include "export_times.h"
 
 #include "label.h"
 #include "text.h"
@@ -124,9 +124,74 @@ static void write_head(FILE *out, const struct statistics *statistics)
     fputs("\r\n", out);
 }
 
+/* --- of time --- */
+
+/* What does not hold for the whole group is empty. */
+static bool write_time_subject(FILE *out, enum group_by group_by, const struct frame *frame,
+                               const struct profile_row *row)
+{
+    bool has_file = frame->file && group_by != GROUP_BY_MODULE;
+    bool has_function =
+        frame->function && (group_by == GROUP_BY_LINE || group_by == GROUP_BY_FUNCTION);
+    fputc(',', out);
+    bool is_ok = !has_file || write_text(out, frame->file);
+    fputc(',', out);
+    if (has_file && row->line && (group_by == GROUP_BY_LINE || group_by == GROUP_BY_FUNCTION))
+        fprintf(out, "%" PRIu32, row->line);
+    fputc(',', out);
+    is_ok = is_ok && (!has_function || write_text(out, frame->function));
+    fputc(',', out);
+    return is_ok && write_text(out, frame->module);
+}
+
+static void write_times_of(FILE *out, const struct times *times, const struct times *whole,
+                           bool is_wall)
+{
+    fprintf(out, ",%" PRIu64 ",%" PRId64 ",%.0f,%" PRId64, times->samples, times->time_ns,
+            times_error_ns(times, whole), is_wall ? times->off_ns : times->kernel_ns);
+}
+
+static bool write_time_row(FILE *out, const struct export *export, const struct profile *profile,
+                           const struct profile_row *row)
+{
+    const struct profile_item *item = row->item;
+    const struct stacks *stacks = export->stacks;
+    bool is_wall = stacks->trace->domain != DOMAIN_CPU;
+    bool is_ok = write_text(out, row->name);
+    if (item->frame == NO_FRAME)
+        fprintf(out, ",%" PRIu32, stacks->trace->threads[item->thread].tid);
+    else
+        is_ok =
+            is_ok && write_time_subject(out, export->group_by, &stacks->frames[item->frame], row);
+    write_times_of(out, &item->self, &profile->whole, is_wall);
+    write_times_of(out, &item->total, &profile->whole, is_wall);
+    fputs("\r\n", out);
+    return is_ok;
+}
+
+static bool write_times(FILE *out, const struct export *export, struct error *error)
+{
+    const char *part = export->stacks->trace->domain == DOMAIN_CPU ? "kernel" : "off_cpu";
+    struct export_times times;
+    bool is_ok = true;
+    if (!export_times_init(&times, export, LABEL_FULL, error))
+        return false;
+    fprintf(out,
+            "%s,self_samples,self_ns,self_error_ns,self_%s_ns,samples,total_ns,total_error_ns,"
+            "total_%s_ns\r\n",
+            export->group_by == GROUP_BY_THREAD ? "key,tid" : "key,file,line,function,module", part,
+            part);
+    for (uint32_t i = 0; is_ok && i < times.rows.kept; i++)
+        is_ok = write_time_row(out, export, &times.profile, &times.rows.items[i]);
+    export_times_finish(&times);
+    return is_ok || error_out_of_memory(error);
+}
+
 static bool write_csv(FILE *out, const struct export *export, struct error *error)
 {
     struct statistics statistics;
+    if (trace_is_timed(export->stacks->trace))
+        return write_times(out, export, error);
     if (!export_statistics(export, &statistics, error))
         return false;
     bool is_ok = true;
@@ -141,5 +206,6 @@ const struct export_format export_csv = {
     .name = "csv",
     .summary = "the same as a table for spreadsheets",
     .groups = EXPORT_BY_ANY,
+    .has_time = true,
     .write = write_csv,
 };

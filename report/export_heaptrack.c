@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the log: so many are 100 GB of text, and nobody waits for more. */
+#define LINES_MAX UINT64_C(10000000000)
+
 /* So many blocks of so many bytes together: rest of them have a byte more than the others. */
 struct blocks {
     uint64_t count;
@@ -382,6 +385,21 @@ static void write_events(struct log *log)
     fprintf(log->out, "c %" PRIx64 "\n", trace_duration_ns(trace) / 1000000);
 }
 
+/* A damaged trace may claim any number of them. */
+static bool is_too_long(const struct call_tree *tree, struct error *error)
+{
+    uint64_t line_count = 0;
+    for (uint32_t i = 0; i < tree->end_count; i++) {
+        const struct figures *figures = &tree->ends[i].figures;
+        uint64_t live_count = positive(figures->live_count);
+        bool is_much = figures->free_count > LINES_MAX || live_count > LINES_MAX;
+        line_count += is_much ? LINES_MAX + 1 : 2 * figures->free_count + live_count;
+        if (line_count > LINES_MAX)
+            return !error_set(error, "too many allocations to be told one by one");
+    }
+    return false;
+}
+
 /* Written as heaptrack 1.4 does. */
 static void write_head(FILE *out, const struct trace *trace)
 {
@@ -395,6 +413,10 @@ static bool write_heaptrack(FILE *out, const struct export *export, struct error
     struct call_tree tree;
     if (!export_tree(export, &tree, GRAIN_ADDRESS, error))
         return false;
+    if (is_too_long(&tree, error)) {
+        call_tree_finish(&tree);
+        return false;
+    }
     struct log log = {.out = out, .tree = &tree};
     log.stories = calloc((size_t)tree.end_count + 1, sizeof *log.stories);
     log.path = malloc(((size_t)tree.depth_max + 1) * sizeof *log.path);

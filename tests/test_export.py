@@ -228,6 +228,8 @@ class Exports:
         if not self.has("go", "go tool pprof"):
             return
         path = self.file("pprof", suffix=".pb.gz")
+        if self.name == "word_count":
+            self.go_list(path)
         for sample_type, measure in (("alloc_space", "total"), ("inuse_space", "live"), ("alloc_objects", "count")):
             for granularity, part in (("-functions", function_of), ("-lines", lambda frame: (frame[0], *line_of(frame)))):
                 table = self.go_table(path, "-top", granularity, f"-sample_index={sample_type}")
@@ -236,6 +238,19 @@ class Exports:
                     expected = {self.go_short(self.go_name(key)): value for key, value in
                                 self.reference.by_frame(measure, part, is_cumulative).items()}
                     self.equal(got, expected, f"go tool pprof {granularity} {sample_type}: {'cum' if i else 'flat'}")
+
+    def go_list(self, path):
+        """Every line of every function with a source, of itself and with what it calls."""
+        lines = collections.defaultdict(lambda: [0, 0])
+        for is_cumulative in (False, True):
+            for (function, file, line), value in self.reference.by_frame("total", lambda frame: frame, is_cumulative).items():
+                lines[function, file, line][is_cumulative] += value
+        for function, file in sorted({(function, file) for function, file, _ in lines if re.fullmatch("[a-z_]+", function) and pathlib.Path(file).exists()}):
+            text = self.client("go", "tool", "pprof", "-unit=B", "-sample_index=alloc_space", f"-list=^{function}$", path, environment={"HOME": str(self.directory)})
+            got = {int(line): [int(flat or 0), int(cumulative or 0)] for flat, cumulative, line in
+                   re.findall(r"^\s*(\d+)?[B.]\s+(\d+)?[B.]\s+(\d+):", text, flags=re.M)}
+            self.equal({line: values for line, values in got.items() if any(values)},
+                       {line: values for (name, where, line), values in lines.items() if (name, where) == (function, file)}, f"go tool pprof -list={function}")
 
     @staticmethod
     def go_name(key):
@@ -771,6 +786,21 @@ def check_filters(tap, tracer):
     Exports(tap, tracer, "viewer_stacks, without", trace, "--exclude=function:ping", "--all-frames").folded()
 
 
+def check_difference(tap, tracer):
+    """go tool pprof -diff_base says what memtrace diff says."""
+    if not shutil.which("go"):
+        tap.skip("go tool pprof -diff_base", "no go")
+        return
+    argv = [tracer.build.program("word_count")]
+    old, new = (Exports(tap, tracer, name, tracer.run(argv, stdin=words).trace.path)
+                for name, words in (("old", b"some words and some more\n" * 40), ("new", b"some words and many more of them\n" * 90 + b"x y z\n")))
+    base = old.file("pprof", suffix=".pb.gz")
+    got = new.go_table(new.file("pprof", suffix=".pb.gz"), "-top", "-functions", "-sample_index=alloc_space", f"-diff_base={base}")
+    diff = execute([str(tracer.build.tool), "diff", "--json", "--measure=total", "--group-by=function", str(old.path), str(new.path)])
+    expected = {item["function"]: item["size_diff"] for item in json.loads(diff.stdout)["statistics"] if item["size_diff"]}
+    tap.equal({name: flat for name, (flat, _) in got.items() if flat}, expected, "go tool pprof -diff_base: memtrace diff's differences")
+
+
 def check_help(tap, tracer):
     for arguments in (["help", "export"], ["export", "--help"]):
         text = execute([str(tracer.build.tool), *arguments]).stdout.decode()
@@ -784,6 +814,7 @@ def main():
         tap.run(check_failures, tracer)
         tap.run(check_filters, tracer)
         tap.run(check_moments, tracer)
+        tap.run(check_difference, tracer)
         tap.run(check_traces, tracer)
 
 

@@ -14,6 +14,7 @@ import subprocess
 
 from tap import Tap
 from test_export import Exports, hostile_program
+from test_times import Times
 from traced import Build, Tracer, clean_environment
 
 DHAT_PAGE = pathlib.Path("/usr/libexec/valgrind/dh_view.html")
@@ -110,24 +111,70 @@ def check_dhat(tap, viewers, exports):
                      re.sub(r"[│├└─]", " ", text[text.index("PP 1.1"):])), f"{exports.name}: dh_view.html: the largest call site", text[:3000])
 
 
-def check_firefox(tap, viewers, exports):
-    modules = viewers.directory / "node_modules"
-    client = [modules / "node" / "bin" / "node", modules / "@firefox-devtools" / "profiler-cli" / "dist" / "profiler-cli.js"]
-    # Its server lives in a directory of its own, and ends with us.
-    environment = {"HOME": str(exports.directory), "PROFILER_CLI_SESSION_DIR": str(exports.directory / "session"), "TMPDIR": str(exports.directory)}
-    path = exports.file("firefox", suffix=".json")
-    viewers.run(*client, "load", path, environment=environment)
-    try:
+class Firefox:
+    """The Firefox Profiler's command line with a profile loaded. Its server lives in a directory of its own, and ends with us."""
+
+    def __init__(self, viewers, directory, path):
+        modules = viewers.directory / "node_modules"
+        self.viewers, self.path = viewers, path
+        self.client = [modules / "node" / "bin" / "node", modules / "@firefox-devtools" / "profiler-cli" / "dist" / "profiler-cli.js"]
+        self.environment = {"HOME": str(directory), "PROFILER_CLI_SESSION_DIR": str(directory / "session"), "TMPDIR": str(directory)}
+
+    def run(self, *argv):
+        return self.viewers.run(*self.client, *argv, environment=self.environment)
+
+    def __enter__(self):
+        self.run("load", self.path)
+        return self
+
+    def __exit__(self, *_):
+        self.run("stop")
+
+    def functions(self, thread):
+        """{name: (own, total)}, what has none left out."""
+        self.run("thread", "select", f"t-{thread}")
+        answer = json.loads(self.run("thread", "functions", "--json"))
+        return {function["name"]: (function["selfSamples"], function["totalSamples"]) for function in answer["functions"] if function["totalSamples"]}
+
+
+def check_firefox(_, viewers, exports):
+    with Firefox(viewers, exports.directory, exports.file("firefox", suffix=".json")) as firefox:
         for i, measure in enumerate(("live", "peak", "total", "count", "temporary")):
-            viewers.run(*client, "thread", "select", f"t-{i}", environment=environment)
-            answer = json.loads(viewers.run(*client, "thread", "functions", "--json", environment=environment))
             own, cumulative = (exports.reference.by_frame(measure, lambda frame: frame[:2], is_cumulative) for is_cumulative in (False, True))
-            got = {function["name"]: (function["selfSamples"], function["totalSamples"]) for function in answer["functions"]
-                   if function["totalSamples"]}
-            exports.equal(got, {key[0]: (own.get(key, 0), value) for key, value in cumulative.items()},
+            exports.equal(firefox.functions(i), {key[0]: (own.get(key, 0), value) for key, value in cumulative.items()},
                           f"Firefox Profiler: self and total of every function, {measure}")
-    finally:
-        viewers.run(*client, "stop", environment=environment)
+
+
+def speedscope_time(value_ns):
+    """As speedscope prints it: in the largest unit of which there is one."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if value_ns >= size:
+            return f"{value_ns / size:.2f}{unit}"
+    return f"{value_ns:.2f}ns"
+
+
+def check_time(tap, viewers, tracer):
+    """Samples of CPU and of wall-clock time."""
+    for kind in ("cpu", "wall"):
+        times = Times(tap, tracer)
+        made = times.made(None, "DOMAIN_CPU" if kind == "cpu" else "DOMAIN_WALL_ON")
+        if kind == "wall":
+            times.made({("leaf_of_main", "leaf_own"): 170}, "DOMAIN_WALL_OFF", made)
+        times.write(made)
+        report = times.json("report", f"--{kind}", "made.memtrace")["statistics"]
+        path = times.directory / "time.speedscope.json"
+        times.tool("export", f"--{kind}", "--format=speedscope", "--group-by=function", "-o", path, "made.memtrace")
+        if viewers.browser:
+            page = viewers.directory / "node_modules" / "speedscope" / "dist" / "release" / "index.html"
+            rows = viewers.open("speedscope", path, page)["shown"]
+            tap.equal({row[2]: (row[0].split(" (")[0], row[1].split(" (")[0]) for row in rows if len(row) == 3 and row[0].endswith("%)")},
+                      {item["function"]: (speedscope_time(item["total_ns"]), speedscope_time(item["self_ns"])) for item in report},
+                      f"speedscope: {kind} time of every function")
+        path = times.directory / "time.firefox.json"
+        times.tool("export", f"--{kind}", "--format=firefox", "-o", path, "made.memtrace")
+        with Firefox(viewers, times.directory, path) as firefox:
+            tap.equal(firefox.functions(0), {item["function"]: (item["self_samples"], item["samples"]) for item in report if item["samples"]},
+                      f"Firefox Profiler: {kind} samples of every function")
 
 
 def main():
@@ -142,6 +189,7 @@ def main():
         exports = Exports(tap, tracer, "viewer_stacks", trace.path)
         for check in (check_speedscope, check_dhat, check_firefox):
             tap.run(check, viewers, exports)
+        tap.run(check_time, viewers, tracer)
 
 
 if __name__ == "__main__":
