@@ -11,11 +11,19 @@
 #include "page_history.h"
 #include "page_series.h"
 #include "page_sources.h"
+#include "page_times.h"
 #include "report_json.h"
+#include "shortened.h"
 #include "text.h"
+#include "times.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Of a tree of call stacks: browsers have no more memory than for some of them. */
+enum {
+    NODES_MAX = 1000000
+};
 
 enum frame_flag {
     FRAME_INLINED = 1,
@@ -190,12 +198,12 @@ static void write_nodes(struct tables *tables)
 
 /* --- figures --- */
 
-static const struct {
+static const struct figure_column {
     const char *name;
     size_t offset;
     bool is_of_end; /* not known of an earlier moment */
     bool is_total;  /* nor of the peak */
-} figure_columns[] = {
+} memory_columns[] = {
     {"live_bytes", offsetof(struct figures, live_bytes), false, false},
     {"live_count", offsetof(struct figures, live_count), false, false},
     {"alloc_bytes", offsetof(struct figures, alloc_bytes), false, true},
@@ -207,6 +215,31 @@ static const struct {
     {"temporary_count", offsetof(struct figures, temporary_count), true, true},
 };
 
+/* See times.h. */
+static const struct figure_column cpu_columns[] = {
+    {"time_ns", offsetof(struct figures, alloc_bytes), false, true},
+    {"samples", offsetof(struct figures, alloc_count), false, true},
+    {"kernel_ns", offsetof(struct figures, freed_bytes), false, true},
+};
+
+static const struct figure_column wall_columns[] = {
+    {"time_ns", offsetof(struct figures, alloc_bytes), false, true},
+    {"samples", offsetof(struct figures, alloc_count), false, true},
+    {"off_ns", offsetof(struct figures, peak_bytes), true, true},
+};
+
+static size_t columns_of(const struct trace *trace, const struct figure_column **ret_columns)
+{
+    if (!trace_is_timed(trace)) {
+        *ret_columns = memory_columns;
+        return sizeof memory_columns / sizeof *memory_columns;
+    }
+    bool is_cpu = trace->domain == DOMAIN_CPU;
+    *ret_columns = is_cpu ? cpu_columns : wall_columns;
+    return is_cpu ? sizeof cpu_columns / sizeof *cpu_columns
+                  : sizeof wall_columns / sizeof *wall_columns;
+}
+
 static int64_t figure_at(const struct figures *figures, size_t offset)
 {
     int64_t value;
@@ -217,6 +250,8 @@ static int64_t figure_at(const struct figures *figures, size_t offset)
 static void write_ends(struct json *json, const struct call_tree *tree)
 {
     const struct trace *trace = tree->stacks->trace;
+    const struct figure_column *columns;
+    size_t column_count = columns_of(trace, &columns);
     uint32_t last = 0;
     json_name(json, "ends");
     json_open_object(json);
@@ -227,14 +262,14 @@ static void write_ends(struct json *json, const struct call_tree *tree)
         last = tree->ends[i].node;
     }
     json_close_array(json);
-    for (size_t i = 0; i < sizeof figure_columns / sizeof *figure_columns; i++) {
-        if ((figure_columns[i].is_of_end && !trace_knows_all(trace)) ||
-            (figure_columns[i].is_total && !trace_knows_totals(trace)))
+    for (size_t i = 0; i < column_count; i++) {
+        if ((columns[i].is_of_end && !trace_knows_all(trace)) ||
+            (columns[i].is_total && !trace_knows_totals(trace)))
             continue;
-        json_name(json, figure_columns[i].name);
+        json_name(json, columns[i].name);
         json_open_array(json);
         for (uint32_t k = 0; k < tree->end_count; k++)
-            json_signed(json, figure_at(&tree->ends[k].figures, figure_columns[i].offset));
+            json_signed(json, figure_at(&tree->ends[k].figures, columns[i].offset));
         json_close_array(json);
     }
     json_close_object(json);
@@ -266,10 +301,18 @@ static bool write_domain(struct json *json, const struct page_trace *page,
                          struct error *error)
 {
     struct call_tree tree;
+    bool is_shortened;
     if (!call_tree_init(&tree, page->stacks, page->filters, GRAIN_LINE, error))
         return false;
+    if (!call_tree_shorten(&tree, NODES_MAX, &is_shortened)) {
+        call_tree_finish(&tree);
+        return error_out_of_memory(error);
+    }
     json_open_object(json);
-    json_member_string(json, "domain", label_domain(page->trace->domain));
+    json_member_string(json, "domain",
+                       page->trace->domain == DOMAIN_WALL_ON ? "wall"
+                                                             : label_domain(page->trace->domain));
+    json_member_bool(json, "is_shortened", is_shortened);
     bool is_ok = write_tables(json, &tree);
     write_ends(json, &tree);
     if (is_ok && trace_knows_all(page->trace))
@@ -280,53 +323,40 @@ static bool write_domain(struct json *json, const struct page_trace *page,
     return is_ok || error_out_of_memory(error);
 }
 
+/* Turns to a domain, if there is something to show of it. Waiting is a part of wall-clock time. */
+static bool choose_domain(struct trace *trace, uint32_t domain)
+{
+    struct figures total;
+    if (domain == DOMAIN_WALL_OFF)
+        return false;
+    if (domain == DOMAIN_WALL_ON) {
+        if (!times_are_there(trace, TIMES_WALL))
+            return false;
+        times_show(trace, TIMES_WALL);
+        return true;
+    }
+    total = trace_domain_total(trace, domain);
+    trace->domain = domain;
+    return domain == DOMAIN_HEAP || !figures_are_zero(&total);
+}
+
 static bool write_domains(struct json *json, const struct page_trace *page,
                           const struct history *history, struct page_sources *sources,
                           struct error *error)
 {
-    struct trace *trace = page->trace;
-    uint32_t shown = trace->domain;
+    uint32_t shown = page->trace->domain;
     bool is_ok = true;
     json_name(json, "domains");
     json_open_array(json);
-    for (uint32_t domain = 0; is_ok && domain < DOMAIN_COUNT; domain++) {
-        struct figures total = trace_domain_total(trace, domain);
-        if (domain != DOMAIN_HEAP && figures_are_zero(&total))
-            continue;
-        trace->domain = domain;
-        is_ok = write_domain(json, page, history, sources, error);
-    }
-    trace->domain = shown;
+    for (uint32_t domain = 0; is_ok && domain < DOMAIN_COUNT; domain++)
+        if (choose_domain(page->trace, domain))
+            is_ok = write_domain(json, page, history, sources, error);
+    page->trace->domain = shown;
     json_close_array(json);
     return is_ok;
 }
 
 /* --- the trace as a whole --- */
-
-static void write_threads(struct json *json, const struct trace *trace)
-{
-    json_name(json, "threads");
-    json_open_array(json);
-    for (uint32_t i = 0; i < trace->thread_count; i++) {
-        const struct trace_thread *thread = &trace->threads[i];
-        char name[sizeof thread->name + 1] = "";
-        if (!thread->alloc_count && !thread->free_count && !thread->cpu_ns)
-            continue;
-        memcpy(name, thread->name, sizeof thread->name);
-        json_open_object(json);
-        json_member_unsigned(json, "tid", thread->tid);
-        json_member_string(json, "name", name);
-        json_member_unsigned(json, "alloc_count", thread->alloc_count);
-        json_member_unsigned(json, "alloc_bytes", thread->alloc_bytes);
-        json_member_unsigned(json, "free_count", thread->free_count);
-        json_member_unsigned(json, "freed_bytes", thread->freed_bytes);
-        json_member_unsigned(json, "temporary_count", thread->temporary_count);
-        if (thread->cpu_ns)
-            json_member_unsigned(json, "cpu_ns", thread->cpu_ns);
-        json_close_object(json);
-    }
-    json_close_array(json);
-}
 
 /* What the summary in the terminal says below its figures. */
 static void write_notes(struct json *json, const struct trace *trace)
@@ -375,9 +405,9 @@ bool page_data_write(struct json *json, const struct page_trace *page, struct er
     write_words(json, page);
     report_json_write_trace(json, page->stacks);
     write_notes(json, page->trace);
-    write_threads(json, page->trace);
-    bool is_ok = page_series_write(json, page->trace, error) &&
-                 write_domains(json, page, &history, &sources, error);
+    bool is_ok = page_times_write(json, page->trace) || error_out_of_memory(error);
+    is_ok = is_ok && page_series_write(json, page->trace, error) &&
+            write_domains(json, page, &history, &sources, error);
     if (is_ok && page->has_source && !page_sources_write(json, &sources))
         is_ok = error_out_of_memory(error);
     json_close_object(json);

@@ -5,6 +5,8 @@
  * that are left stays exact. */
 #include "page_history.h"
 
+#include "times.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +16,22 @@ enum {
     CHANGES_MAX = 3000000 /* a tick may change every stack */
 };
 
+/* What happened at an end of stacks. */
+struct change_sum {
+    uint64_t alloc_count;
+    uint64_t alloc_bytes;
+    uint64_t free_count;
+    uint64_t freed_bytes;
+    uint64_t off_ns; /* of wall-clock time */
+};
+
 /* What happened at the ends of stacks since the last tick that was written. */
 struct changes {
     const struct call_tree *tree;
     const struct history *history;
-    struct history_entry *sums; /* per end of the tree */
-    bool *is_changed;           /* per end */
-    uint32_t *changed;          /* ends, as they come */
+    struct change_sum *sums; /* per end of the tree */
+    bool *is_changed;        /* per end */
+    uint32_t *changed;       /* ends, as they come */
     uint32_t count;
 };
 
@@ -28,6 +39,17 @@ static uint32_t end_of_counters(const struct changes *changes, uint32_t id)
 {
     uint32_t site = trace_site(changes->history->trace, id);
     return site ? changes->tree->site_ends[site] : NO_END;
+}
+
+/* Whether what these counters have is time off the CPU: see times_show. */
+static bool is_off(const struct changes *changes, uint32_t id)
+{
+    const struct trace *trace = changes->history->trace;
+    struct figures figures;
+    if (trace->domain != DOMAIN_WALL_ON)
+        return false;
+    figures = trace_figures(trace, id);
+    return times_of(&figures).off_samples;
 }
 
 static void add_tick(struct changes *changes, uint32_t tick)
@@ -41,12 +63,14 @@ static void add_tick(struct changes *changes, uint32_t tick)
         if (!changes->is_changed[end]) {
             changes->is_changed[end] = true;
             changes->changed[changes->count++] = end;
-            changes->sums[end] = (struct history_entry){0};
+            changes->sums[end] = (struct change_sum){0};
         }
         changes->sums[end].alloc_count += entry.alloc_count;
         changes->sums[end].alloc_bytes += entry.alloc_bytes;
         changes->sums[end].free_count += entry.free_count;
         changes->sums[end].freed_bytes += entry.freed_bytes;
+        if (is_off(changes, entry.id))
+            changes->sums[end].off_ns += entry.alloc_bytes;
     }
 }
 
@@ -63,6 +87,24 @@ static void write_numbers(struct json *json, const struct changes *changes, cons
     json_close_array(json);
 }
 
+/* Named as page_data.c names them. */
+static void write_figures(struct json *json, const struct changes *changes)
+{
+    const struct trace *trace = changes->history->trace;
+    bool is_timed = trace_is_timed(trace);
+    write_numbers(json, changes, is_timed ? "samples" : "alloc_count",
+                  offsetof(struct change_sum, alloc_count));
+    write_numbers(json, changes, is_timed ? "time_ns" : "alloc_bytes",
+                  offsetof(struct change_sum, alloc_bytes));
+    if (!is_timed)
+        write_numbers(json, changes, "free_count", offsetof(struct change_sum, free_count));
+    if (trace->domain == DOMAIN_WALL_ON)
+        write_numbers(json, changes, "off_ns", offsetof(struct change_sum, off_ns));
+    else
+        write_numbers(json, changes, is_timed ? "kernel_ns" : "freed_bytes",
+                      offsetof(struct change_sum, freed_bytes));
+}
+
 static void write_tick(struct json *json, struct changes *changes, uint64_t time_ns)
 {
     json_open_object(json);
@@ -72,10 +114,7 @@ static void write_tick(struct json *json, struct changes *changes, uint64_t time
     for (uint32_t i = 0; i < changes->count; i++)
         json_unsigned(json, changes->changed[i]);
     json_close_array(json);
-    write_numbers(json, changes, "alloc_count", offsetof(struct history_entry, alloc_count));
-    write_numbers(json, changes, "alloc_bytes", offsetof(struct history_entry, alloc_bytes));
-    write_numbers(json, changes, "free_count", offsetof(struct history_entry, free_count));
-    write_numbers(json, changes, "freed_bytes", offsetof(struct history_entry, freed_bytes));
+    write_figures(json, changes);
     json_close_object(json);
     for (uint32_t i = 0; i < changes->count; i++)
         changes->is_changed[changes->changed[i]] = false;

@@ -12,6 +12,7 @@ import subprocess
 from made_trace import SECOND_NS, MadeTrace
 from tap import Tap
 from test_export import hostile_program
+from test_times import MS, TOTAL, Times
 from test_viewers import Viewers
 from traced import Build, Tracer, execute
 
@@ -192,6 +193,51 @@ def check_brush(pages):
     tap.equal(seen[17].get("at"), "0", "moments can be typed")
 
 
+def other_trace(directory):
+    """brushed_trace as it might be after a change: less of the first, more of the second."""
+    made = MadeTrace(seconds=30)
+    first, second = (made.counters(made_stack(made), alloc_count=8, alloc_bytes=500 * i, free_count=1, freed_bytes=100 * i) for i in (1, 2))
+    for after_s, changes in ((8, ((1, 100, 0, 0), (2, 600, 0, 0))), (16, ((3, 200, 1, 100), (2, 300, 0, 0))), (24, ((4, 200, 0, 0), (4, 100, 1, 200)))):
+        made.tick(after_s, {first: changes[0], second: changes[1]})
+    path = directory / "other.memtrace"
+    made.write(path)
+    return path
+
+
+def check_brush_of_two(pages):
+    """The same moments of two runs, against each other."""
+    tap = pages.tap
+    old, new = brushed_trace(pages.directory), other_trace(pages.directory)
+    seen = pages.do(pages.write(old, new), ("open", "tab=table&group=line"), ("figures",), ("point", "#plot .u-over", 0.55, 0.5), ("hash",), ("figures",),
+                    ("point", "#plot .u-over", [0.3, 0.9], 0.5, "drag"), ("hash",), ("figures",), ("text", "#selection-words"), ("click", "#tab-flame"), ("flame",))
+
+    def difference(moment):
+        diff = pages.json("diff", "--json", f"{old}@{moment}s", f"{new}@{moment}s")["statistics"]
+        return {key_of(item, "line"): item["size_diff"] for item in diff if item["size_diff"]}
+
+    def live(rows, measure="live"):
+        return {key_of(row, "line"): row["values"][measure] for row in rows if row["values"][measure]}
+
+    tap.equal(live(seen[4]), difference(float(seen[3]["at"])), "two traces at a moment: as memtrace diff says", seen[3])
+    first, last = difference(float(seen[6]["from"])), difference(float(seen[6]["to"]))
+    grown = {key: last.get(key, 0) - first.get(key, 0) for key in first.keys() | last.keys()}
+    tap.equal(live(seen[7], "growth"), {key: value for key, value in grown.items() if value}, "two traces over a range: how differently they grew")
+    tap.ok("(old)" in seen[8] and "(new)" in seen[8] and seen[10]["change"] == sum(grown.values()), "and says so", seen[8])
+
+
+def check_advice(pages, trace):
+    """Where to look next leads there."""
+    tap = pages.tap
+    page = pages.write(trace)
+    seen = pages.do(page, ("open",), ("text", ".advice"), ("click", ".advice li:nth-child(1) .way:nth-of-type(2)"), ("hash",), ("flame",),
+                    ("open",), ("click", ".advice li:nth-child(1) .way:nth-of-type(1)"), ("hash",), ("text", "#source"))
+    report = pages.json("report", "--json", trace)
+    tap.ok("was live at the peak" in seen[1] and "word_count.c:" in seen[1], "says what stands out", seen[1])
+    tap.equal((seen[3].get("tab"), seen[3].get("measure"), seen[4]["total"]), ("flame", "peak", report["totals"]["peak_bytes"]), "leads to the flame graph of the peak")
+    top = max(report["statistics"], key=lambda item: item["peak_live_bytes"])
+    tap.equal((seen[7].get("tab"), seen[7].get("line")), ("source", str(top["line"])), "and to the source of its line")
+
+
 def check_hostile(pages, tracer):
     """Markup in names stays text."""
     tap = pages.tap
@@ -212,20 +258,44 @@ def check_hostile(pages, tracer):
     tap.ok("<img src=x onerror=alert(1)>" in seen[1], "they are shown as they are", seen[1])
 
 
-def check_time(pages):
-    """Samples of time are a domain of their own, and never added to bytes."""
-    tap = pages.tap
-    made = MadeTrace()
-    stack = made_stack(made)
-    made.counters(stack, alloc_count=1, alloc_bytes=100)
-    made.counters(stack, alloc_count=30, alloc_bytes=3 * SECOND_NS, free_count=10, freed_bytes=SECOND_NS, domain="DOMAIN_CPU")
-    path = pages.directory / "time.memtrace"
+def seconds(text):
+    """Nanoseconds, as the page prints them."""
+    return round(float(text.split(" ")[0]) * SECOND_NS)
+
+
+def check_time(pages, tracer):
+    """Samples of time are domains of their own: never added to bytes, and never without their error."""
+    tap, times = pages.tap, Times(pages.tap, tracer)
+    made = times.made()
+    for stack, waited in (({("leaf_of_main", "leaf_own"): 40}, False), ({("leaf_of_main", "leaf_own"): 15, ("main_own",): 45}, True)):
+        times.made(stack, "DOMAIN_WALL_OFF" if waited else "DOMAIN_WALL_ON", made)
+    made.counters(made.node(0, 1, times.places["main_own"]), alloc_count=3, alloc_bytes=300, free_count=1, freed_bytes=100)
+    made.sampler(samples=TOTAL, cpu_ns=800 * MS, sampled_ns=TOTAL * MS, exited_ns=50 * MS, lost_count=3, threads_seen=4)
+    path = times.directory / "made.memtrace"
     made.write(path)
-    seen = pages.do(pages.write(path), ("open", "tab=table"), ("text", "#cards"), ("figures",), ("choose", "#domain", "cpu"), ("figures",), ("hash",),
-                    ("click", "#tab-flame"), ("flame",), ("click", "#tab-summary"), ("text", "#panel-summary"), ("click", "#tab-sizes"))
-    tap.equal([row["values"]["total"] for row in seen[2]], [100], "the heap has its bytes")
-    tap.equal([row["values"] for row in seen[4]], [{"time": 3 * SECOND_NS, "samples": 30, "kernel": SECOND_NS}], "CPU time its samples")
-    tap.ok("30 samples" in seen[1] and seen[7]["total"] == 3 * SECOND_NS and "3.00 s" in seen[9], "shown as time", (seen[1], seen[9]))
+    seen = pages.do(pages.write(path), ("open", "tab=table&group=function"), ("text", "#cards"), ("figures",), ("choose", "#domain", "cpu"), ("figures",),
+                    ("choose", "#group", "line"), ("figures",), ("choose", "#group", "thread"), ("figures",),
+                    ("choose", "#group", "function"), ("choose", "#domain", "wall"), ("figures",), ("text", "#table"), ("click", "#tab-flame"), ("flame",),
+                    ("open", "tab=source"), ("source",), ("open", "tab=run"), ("text", "#panel-run"), ("text", "#completeness"), ("open",), ("text", "#panel-summary"))
+    tap.equal([row["values"]["total"] for row in seen[2]], [300], "the heap has its bytes")
+    for i, group in ((4, "function"), (6, "line")):
+        report = times.json("report", "--cpu", f"--group-by={group}", "made.memtrace")["statistics"]
+        tap.equal({key_of(row, group): (row["values"]["time"], row["total"], row["values"]["samples"], [int(error) for error in row["error"]]) for row in seen[i]},
+                  {key_of(item, group): (item["self_ns"], item["total_ns"], item["self_samples"], [item["self_error_ns"], item["total_error_ns"]]) for item in report},
+                  f"CPU time by {group}, with standard errors: the report's")
+    threads = times.json("report", "--cpu", "--group-by=thread", "made.memtrace")["statistics"]
+    tap.equal([(row["values"]["time"], row["values"]["samples"]) for row in seen[8]], [(item["self_ns"], item["self_samples"]) for item in threads], "and by thread")
+    wall = times.json("report", "--wall", "made.memtrace")["statistics"]
+    tap.equal({key_of(row, "function"): (row["values"]["time"], row["values"]["waiting"], row["total"]) for row in seen[11]},
+              {key_of(item, "function"): (item["self_ns"], item["self_off_cpu_ns"], item["total_ns"]) for item in wall}, "wall-clock time, and what was waited of it")
+    tap.ok(" ± " in seen[12] and seen[14]["total"] == 100 * MS, "shown with their errors", (seen[12], seen[14]))
+    cpu_lines = times.json("report", "--cpu", "--group-by=line", "made.memtrace")["statistics"]
+    got = {int(row["line"]): tuple(seconds(row[title] or "0 s") for title in ("CPU time", "CPU time with all it calls")) for row in seen[16] if row.get("CPU time with all it calls")}
+    tap.equal(got, {item["line"]: (item["self_ns"], item["total_ns"]) for item in cpu_lines}, "source: CPU time beside what was allocated")
+    tap.equal([row["allocated in total"] for row in seen[16] if row["allocated in total"]], ["300 B"], "source: what was allocated beside CPU time")
+    tap.ok(all(words in seen[18] for words in ("CPU sampler", "0.800 s", "0.750 s  94 %", "of threads that ended between samples", "perf-ring")), "the sampler's account", seen[18])
+    tap.ok("0.800 s" in seen[1] and f"{TOTAL} samples" in seen[1] and "3 were lost" in seen[19], "what it saw, and what not", (seen[1], seen[19]))
+    tap.ok(re.search(r"most CPU time by itself: [\d.]+ s ± [\d.]+ of 0.750 s", seen[21]), "the summary says where most of it went", seen[21])
 
 
 def check_two(pages, tracer):
@@ -307,7 +377,8 @@ def main():
         words = tracer.run([build.program("word_count")], stdin=b"".join(b"word%d and more\n" % i for i in range(3000))).trace.path
         for name, check in (("figures", lambda _: check_figures(pages, "word_count", words)), ("use", lambda _: check_use(pages, words)),
                             ("keys", lambda _: check_keys(pages, words)), ("brush", lambda _: check_brush(pages)),
-                            ("hostile", lambda _: check_hostile(pages, tracer)), ("two", lambda _: check_two(pages, tracer)), ("time", lambda _: check_time(pages)),
+                            ("hostile", lambda _: check_hostile(pages, tracer)), ("two", lambda _: check_two(pages, tracer)), ("time", lambda _: check_time(pages, tracer)),
+                            ("brush of two", lambda _: check_brush_of_two(pages)), ("advice", lambda _: check_advice(pages, words)),
                             ("small", lambda _: check_small(pages, tracer)), ("output", lambda _: check_output(pages, words))):
             tap.run(check, name=name)
 

@@ -54,7 +54,7 @@ export function compare(old, fresh) {
   domain.frame = nodes.second.slice(0, nodes.count)
   domain.parent[0] = 0
   mergeEnds(domain, sides, nodeOf)
-  Object.assign(domain, { name: fresh.name, trace: fresh.trace, isComparison: true, times: [], inherited: [] })
+  Object.assign(domain, { name: fresh.name, trace: fresh.trace, isComparison: true, sides, times: [], inherited: [] })
   return domain
 }
 
@@ -71,12 +71,14 @@ function mergeEnds(domain, sides, nodeOf) {
   }))
   domain.ends = Int32Array.from(ends)
   domain.endCount = ends.length
-  const known = Object.keys(sides[0].figures).filter(name => sides[1].figures[name])
-  const [fresh, old] = sides.map((side, s) => Object.fromEntries(known.map(name => {
+  // What the ends of a side weigh, as the ends of both.
+  domain.merged = (s, values) => {
     const sums = new Float64Array(ends.length)
-    side.figures[name].forEach((value, i) => { sums[endOf[s][i]] += value })
-    return [name, sums]
-  })))
+    values.forEach((value, i) => { sums[endOf[s][i]] += value })
+    return sums
+  }
+  const known = Object.keys(sides[0].figures).filter(name => sides[1].figures[name])
+  const [fresh, old] = sides.map((side, s) => Object.fromEntries(known.map(name => [name, domain.merged(s, side.figures[name])])))
   domain.figures = fresh
   domain.old = old
 }

@@ -2,6 +2,7 @@
 // flame.js -- The flame graph: a tree on a canvas, of which only what can be seen is drawn.
 import { formats, percent } from './format.js'
 import { Palette } from './colors.js'
+import { plusMinus, shareError } from './errors.js'
 
 const ROW = 20
 const PIXELS_MIN = 0.5
@@ -27,8 +28,10 @@ export class Flame {
     this.scroller.addEventListener('keydown', event => this.key(event))
   }
 
-  show(tree, measure, colorBy) {
+  // samples: how many the figures come from, 0: they are no times
+  show(tree, measure, colorBy, samples) {
     this.tree = tree
+    this.samples = samples
     this.measure = measure
     this.palette = new Palette(tree.frames, colorBy)
     this.matches = null
@@ -299,6 +302,12 @@ export class Flame {
     this.on.zoom(node)
   }
 
+  // Samples stand for about the same time each.
+  error(time) {
+    const { tree, samples } = this
+    return samples && this.measure.id === 'time' ? plusMinus(shareError(time / tree.total[0] * samples, samples, tree.total[0])) : ''
+  }
+
   // What is to be said of a node, in lines.
   describe(node) {
     const { tree, measure } = this
@@ -309,8 +318,8 @@ export class Flame {
     const { frames } = tree
     const figures = tree.change
       ? `${format.change(tree.change[node])}  of ${format.value(tree.total[node])}`
-      : `${format.value(tree.total[node])}  ${percent(tree.total[node], tree.total[0])} of all`
-    const own = tree.self[node] > 0 && !tree.change ? `, ${format.value(tree.self[node])} by itself` : ''
+      : `${format.value(tree.total[node])}${this.error(tree.total[node])}  ${percent(tree.total[node], tree.total[0])} of all`
+    const own = tree.self[node] > 0 && !tree.change ? `, ${format.value(tree.self[node])}${this.error(tree.self[node])} by itself` : ''
     return [frames.function[frame] ?? frames.address(frame), frames.place(frame) + (frames.isInlined(frame) ? '  (inlined)' : ''),
       `${figures}${own}`].filter(line => line)
   }

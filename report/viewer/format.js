@@ -27,20 +27,28 @@ export function duration(ns) {
   return `${Math.floor(whole / 3600)} h ${Math.floor(whole / 60) % 60} min`
 }
 
+// Of samples, which are a millisecond or so: as profilers print it.
+export function seconds(ns) {
+  const number = ns / 1e9
+  return `${number.toFixed(number !== 0 && Math.abs(number) < 0.001 ? 6 : 3)} s`
+}
+
 const signed = format => number => (number > 0 ? '+' : '') + format(number)
 
 // By the unit of a measure.
 export const formats = {
   bytes: { value: size, change: signed(size) },
   count: { value: count, change: signed(count) },
-  time: { value: duration, change: signed(duration) },
+  time: { value: seconds, change: signed(seconds) },
 }
 
+// Never all or nothing where it is not quite.
 export function percent(part, whole) {
-  if (!whole)
-    return '0 %'
-  const share = 100 * part / whole
-  return `${Math.abs(share) >= 10 ? share.toFixed(0) : share.toFixed(1)} %`
+  const share = whole ? Math.abs(100 * part / whole) : 0
+  if (share === 0 || share >= 99.95 && share < 100)
+    return share ? '99.9 %' : '0 %'
+  const text = share < 0.05 ? '< 0.1' : share >= 10 && share < 99.5 || share >= 100 ? share.toFixed(0) : share.toFixed(1)
+  return `${text} %`
 }
 
 // Names come from programs we do not trust: what turns the direction of writing or moves the cursor

@@ -5,7 +5,7 @@ const ROW = 24
 const BEYOND = 6
 const PRINTED = 200
 
-// columns: {id, title, isNumber, text(row), share?(row), title?(row), compare?}
+// columns: {id, title, explain?, isNumber, text(row) or fill(cell, row), share?(row), hint?(row)}
 export class Grid {
   constructor(element, { label, columns, onSort, onOpen, onKey }) {
     this.element = element
@@ -36,6 +36,7 @@ export class Grid {
       cell.setAttribute('role', 'columnheader')
       cell.setAttribute('aria-colindex', i + 1)
       cell.className = column.isNumber ? 'number' : 'text'
+      cell.title = column.explain ?? ''
       if (column.isSortable === false) {
         cell.textContent = column.title
         return cell

@@ -5,7 +5,7 @@ import { compare } from './compare.js'
 import { curvesOf } from './curves.js'
 import { Flame } from './flame.js'
 import { firstMeasure, measuresOf, weigh } from './measures.js'
-import { duration, formats, percent } from './format.js'
+import { count, duration, formats, percent } from './format.js'
 import { isDark } from './colors.js'
 import { forward, inverted } from './tree.js'
 import { showCards, showCompleteness, SummaryView } from './view_summary.js'
@@ -17,14 +17,14 @@ import { SourceView } from './view_source.js'
 import { readState, writeState } from './state.js'
 import { TableView } from './view_table.js'
 import { Timeline } from './timeline.js'
-import { read } from './trace.js'
+import { read, sum } from './trace.js'
 import { TreeView } from './view_tree.js'
 
 const TABS = ['summary', 'flame', 'tree', 'callers', 'table', 'source', 'sizes', 'run']
 // Of all that is shown, so much in one module makes its colour say nothing.
 const ONE_MODULE = 0.8
 const DOMAINS = {
-  heap: 'the heap', pool: 'pools', mapped: 'mappings', cpu: 'CPU time', 'wall-on': 'wall-clock time, running', 'wall-off': 'wall-clock time, waiting',
+  heap: 'the heap', pool: 'custom pools', mapped: 'mappings', cpu: 'CPU time', wall: 'wall-clock time',
 }
 const byId = id => document.getElementById(id)
 
@@ -84,7 +84,7 @@ class Page {
       callers: new CallersView({ everyone: byId('everyone'), callers: byId('callers'), callees: byId('callees'), chosen: byId('chosen') }, this),
       table: new TableView(byId('table'), this),
       source: new SourceView({ source: byId('source'), select: byId('file'), path: byId('file-path') }, this),
-      sizes: new SizesView({ sizes: byId('sizes'), lifetimes: byId('lifetimes') }, this),
+      sizes: new SizesView({ sizes: byId('sizes'), lifetimes: byId('lifetimes'), ages: byId('ages'), agesTitle: byId('ages-title') }, this),
       flame: { show: () => this.showFlame() },
       run: { show: () => showRun(byId('panel-run'), this.trace, this.old) },
     }
@@ -109,19 +109,28 @@ class Page {
 
   plot() {
     const { trace, old } = this
-    const canSelect = !old && trace.domains[0].times.length > 0
+    const canSelect = this.hasMoments
     const curves = curvesOf(trace, old)
     byId('time').hidden = !curves.length
     if (!curves.length)
       return
     byId('range').hidden = !canSelect
     byId('time-hint').textContent = canSelect ? 'drag: a range; click: a moment'
-      : old ? '' : 'The run was shorter than a tick of the history, or none was kept: moments within it cannot be looked at.'
+      : old ? 'One of the runs was shorter than a tick of its history: moments within them cannot be looked at.' : 'The run was shorter than a tick of the history, or none was kept: moments within it cannot be looked at.'
     this.timeline.show({
       curves, canSelect,
       marks: trace.marks.concat(trace.totals.peak_time_ns ? [{ kind: 'peak', name: 'peak', time_ns: trace.totals.peak_time_ns }] : []).sort((a, b) => a.time_ns - b.time_ns),
-      duration: Math.max(trace.duration_ns, old?.duration_ns ?? 0),
+      duration: this.duration,
     })
+  }
+
+  get duration() {
+    return Math.max(this.trace.duration_ns, this.old?.duration_ns ?? 0)
+  }
+
+  // Whether moments within the run are known; of two traces both have to know theirs.
+  get hasMoments() {
+    return this.traces.every(trace => trace.domains[0].times.length > 0)
   }
 
   // --- what is asked for ---
@@ -142,9 +151,9 @@ class Page {
 
   readSelection() {
     const { from, to, at } = this.state
-    if (this.old || !this.trace.domains[0].times.length)
+    if (!this.hasMoments)
       return null
-    const time = text => Math.max(0, Math.min(this.trace.duration_ns, Number(text) * 1e9))
+    const time = text => Math.max(0, Math.min(this.duration, Number(text) * 1e9))
     if (from !== '' && to !== '' && Number(to) > Number(from))
       return { from: time(from), to: time(to) }
     return at !== '' && Number.isFinite(Number(at)) ? { at: time(at) } : null
@@ -183,6 +192,9 @@ class Page {
       byId(`tab-${each}`).setAttribute('aria-selected', isChosen)
       byId(`tab-${each}`).tabIndex = isChosen ? 0 : -1
     }
+    // What is said of the run as a whole would only be in the way of the other views.
+    for (const id of ['cards', 'completeness'])
+      byId(id).hidden = tab !== 'summary' && tab !== 'run'
     this.views[tab].show()
     this.search()
     document.body.dataset.ready = 'yes'
@@ -194,6 +206,7 @@ class Page {
     fillSelect(byId('domain'), this.domains.map(domain => [domain.name, DOMAINS[domain.name] ?? domain.name]), this.domain.name)
     byId('domain-label').hidden = this.domains.length < 2
     fillSelect(byId('measure'), this.measures.map(measure => [measure.id, measure.title]), this.measure.id)
+    byId('measure').title = this.measure.explain ?? ''
     byId('by').value = state.by === 'function' ? 'function' : 'frame'
     byId('inverted').checked = state.inverted === '1'
     byId('color').value = this.color()
@@ -209,10 +222,11 @@ class Page {
   // The history has ticks: what is known of a moment is what was known at the last one until then.
   selectionWords() {
     const { selection, domain } = this
-    const known = time => duration(time >= this.trace.duration_ns ? time : domain.times[domain.ticksUntil(time) - 1] ?? 0)
-    if (!selection)
-      return ''
-    return selection.at !== undefined ? `figures as of ${known(selection.at)}` : `figures as of ${known(selection.from)} and ${known(selection.to)}`
+    const known = (side, time) => duration(time >= side.trace.duration_ns ? side.trace.duration_ns : side.times[side.ticksUntil(time) - 1] ?? 0)
+    const words = side => selection.at !== undefined ? known(side, selection.at) : `${known(side, selection.from)} and ${known(side, selection.to)}`
+    if (selection)
+      return domain.isComparison ? `figures as of ${words(domain.sides[1])} (old), ${words(domain.sides[0])} (new)` : `figures as of ${words(domain)}`
+    return this.sampleCount() ? `${count(this.sampleCount())} samples; ± is one standard error` : ''
   }
 
   showFlame() {
@@ -221,7 +235,7 @@ class Page {
     const isUpward = state.upward === '1'
     if (flame.tree !== tree) {
       flame.isUpward = isUpward
-      flame.show(tree, this.measure, color)
+      flame.show(tree, this.measure, color, this.sampleCount())
     }
     if (flame.isUpward !== isUpward || flame.palette.by !== color || flame.palette.dark !== isDark()) {
       flame.isUpward = isUpward
@@ -234,6 +248,12 @@ class Page {
     this.isTreeNew = false
     this.showCrumbs(node)
     showLegend(byId('legend'), flame, this.domain, this.weights)
+  }
+
+  // How many samples are shown; 0 of figures that are counted one by one.
+  sampleCount() {
+    const samples = this.domain.isTime && !this.domain.isComparison && this.measures.find(measure => measure.id === 'samples')
+    return samples ? sum(weigh(this.domain, samples, this.selection).after) : 0
   }
 
   // By module, unless nearly all is in one: then by file.
@@ -279,7 +299,7 @@ class Page {
     const matches = Uint8Array.from({ length: frames.count }, (_, i) =>
       test(frames.function[i] ?? '') || test(frames.file[i] ? `${frames.file[i]}:${frames.line[i]}` : frames.address(i)) || test(frames.module[i]) ? 1 : 0)
     if (this.flame.tree !== tree)
-      this.flame.show(tree, this.measure, this.color())
+      this.flame.show(tree, this.measure, this.color(), this.sampleCount())
     const weight = this.flame.search(matches)
     byId('matched').textContent = `${percent(weight, tree.total[0])} matched: ${formats[this.measure.unit].value(weight)}`
   }
@@ -352,7 +372,7 @@ class Page {
     if (from !== '' && to === '')
       this.set({ at: from, from: '', to: '', zoom: '', measure: '' })
     else
-      this.set({ from: from || '0', to: to || String(this.trace.duration_ns / 1e9), at: '', zoom: '', measure: '' })
+      this.set({ from: from || '0', to: to || String(this.duration / 1e9), at: '', zoom: '', measure: '' })
   }
 
   tabKey(event) {

@@ -105,6 +105,13 @@ export class Timeline {
       const width = context.measureText(cut).width
       const left = at + 4 + width < box.left + box.width ? at + 4 : at - 4 - width
       if (left > free) {
+        context.save() // readable over whatever curve is there
+        context.setLineDash([])
+        context.strokeStyle = dark ? '#15181d' : '#ffffff'
+        context.lineWidth = 4 * devicePixelRatio
+        context.lineJoin = 'round'
+        context.strokeText(cut, left, box.top + 12 * devicePixelRatio)
+        context.restore()
         context.fillText(cut, left, box.top + 12 * devicePixelRatio)
         free = left + width + 8
       }

@@ -4,9 +4,18 @@ import { basename, harmless } from './format.js'
 
 // What the page was made with: base64, gzip, JSON.
 export async function read(text) {
-  const bytes = Uint8Array.from(atob(text.trim()), c => c.charCodeAt(0))
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))
+  const stream = new Blob([decode(text.trim())]).stream().pipeThrough(new DecompressionStream('gzip'))
   return (await new Response(stream).json()).traces.map(json => new Trace(json))
+}
+
+function decode(text) {
+  if (Uint8Array.fromBase64)
+    return Uint8Array.fromBase64(text)
+  const binary = atob(text)
+  const bytes = new Uint8Array(binary.length)
+  for (let i = 0; i < bytes.length; i++)
+    bytes[i] = binary.charCodeAt(i)
+  return bytes
 }
 
 const INLINED = 1
@@ -14,8 +23,8 @@ const SPECIAL = 2
 const RUNTIME = 4
 
 const FIGURES = ['live_bytes', 'live_count', 'alloc_bytes', 'alloc_count', 'freed_bytes', 'free_count', 'peak_bytes', 'peak_count',
-  'temporary_count']
-const CHANGES = ['alloc_count', 'alloc_bytes', 'free_count', 'freed_bytes']
+  'temporary_count', 'time_ns', 'samples', 'kernel_ns', 'off_ns']
+const CHANGES = ['alloc_count', 'alloc_bytes', 'free_count', 'freed_bytes', 'time_ns', 'samples', 'kernel_ns', 'off_ns']
 
 export class Trace {
   constructor(json) {
@@ -117,6 +126,7 @@ export class Domain {
   constructor(json, trace) {
     this.name = json.domain
     this.trace = trace
+    this.isShortened = json.is_shortened
     this.frames = new Frames(json.frames, json.strings.map(harmless))
     this.readNodes(json.nodes)
     this.readEnds(json.ends)
@@ -153,11 +163,12 @@ export class Domain {
     this.times = ticks.map(tick => tick.time_ns)
     this.tickStart = new Int32Array(ticks.length + 1)
     this.changeEnd = new Int32Array(total)
-    this.changes = Object.fromEntries(CHANGES.map(name => [name, new Float64Array(total)]))
+    this.changing = CHANGES.filter(name => ticks[0]?.[name])
+    this.changes = Object.fromEntries(this.changing.map(name => [name, new Float64Array(total)]))
     ticks.forEach((tick, i) => {
       const at = this.tickStart[i]
       this.changeEnd.set(tick.ends, at)
-      for (const name of CHANGES)
+      for (const name of this.changing)
         this.changes[name].set(tick[name], at)
       this.tickStart[i + 1] = at + tick.ends.length
     })
@@ -181,11 +192,13 @@ export class Domain {
   at(time) {
     if (time >= this.trace.duration_ns || !this.times.length)
       return this.figures
-    const sums = Object.fromEntries(CHANGES.map(name => [name, new Float64Array(this.endCount)]))
+    const sums = Object.fromEntries(this.changing.map(name => [name, new Float64Array(this.endCount)]))
     const last = this.tickStart[this.ticksUntil(time)]
-    for (const name of CHANGES)
+    for (const name of this.changing)
       for (let i = 0; i < last; i++)
         sums[name][this.changeEnd[i]] += this.changes[name][i]
+    if (this.isTime)
+      return sums
     sums.live_bytes = sums.alloc_bytes.map((bytes, i) => bytes - sums.freed_bytes[i])
     sums.live_count = sums.alloc_count.map((count, i) => count - sums.free_count[i])
     for (const [end, count, bytes] of this.inherited) {

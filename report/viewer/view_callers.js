@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // view_callers.js -- One function or line, who calls it and whom it calls.
 import { Grid } from './grid.js'
-import { formats } from './format.js'
+import { errorsOf, plusMinus } from './errors.js'
+import { formats, percent } from './format.js'
 import { inclusives, neighbours } from './statistics.js'
 
 export class CallersView {
@@ -25,7 +26,8 @@ export class CallersView {
     const { frames } = domain
     const { kind } = this
     return [
-      { id: 'value', title: measure.isChange ? 'change' : 'total', isNumber: true, isSortable: false, text: row => format(row.value), share: row => row.value / (all || tree.total[0] || 1) },
+      { id: 'value', title: measure.isChange ? 'change' : 'total', explain: measure.title, isNumber: true, isSortable: false, width: '7.5rem', text: row => format(row.value), share: row => row.value / (all || tree.total[0] || 1) },
+      { id: 'part', title: all ? 'of it' : 'of all', isNumber: true, isSortable: false, width: '4.4rem', text: row => percent(row.value, all || tree.total[0]) },
       { id: 'name', title: kind, isSortable: false, width: 'minmax(18rem, 1fr)',
         fill(cell, row) {
           cell.append(row.group < 0 ? 'nobody: stacks begin here' : frames.label(row.frame, kind))
@@ -65,7 +67,9 @@ export class CallersView {
     const around = neighbours(domain, kind, wanted.group, weights)
     const named = row => ({ ...row, frame: row.group < 0 ? -1 : grouping.frames[row.group] })
     const format = measure.isChange ? formats[measure.unit].change : formats[measure.unit].value
-    this.chosen.textContent = `${domain.frames.label(wanted.frame, kind)}: ${format(wanted.value)} in all, ${format(around.self)} by itself`
+    const errors = errorsOf(domain, kind, measure, this.page.selection)
+    const error = part => errors ? plusMinus(errors[part][wanted.group]) : ''
+    this.chosen.textContent = `${domain.frames.label(wanted.frame, kind)}: ${format(wanted.value)}${error('total')} with all it calls, ${format(around.self)}${error('self')} by itself`
     this.callers.show(around.callers.map(named))
     this.callees.show(around.callees.map(named))
   }

@@ -3,8 +3,10 @@
 import { Grid } from './grid.js'
 import { formats, basename } from './format.js'
 import { inclusives, selves } from './statistics.js'
-import { weigh } from './measures.js'
+import { measuresOf, weigh } from './measures.js'
 import { tokens } from './tokens.js'
+
+const WORTH = 0.1
 
 export class SourceView {
   constructor(elements, page) {
@@ -14,15 +16,51 @@ export class SourceView {
     elements.select.addEventListener('change', () => page.set({ file: elements.select.value, line: '' }))
   }
 
+  // Figures side by side: what else is known of a line stands beside those of the domain at hand.
+  columnsOf() {
+    const { domain, domains, measures, measure, selection } = this.page
+    const columns = []
+    const add = (each, of, values, isSelf, title = of.title) => columns.push({ domain: each, measure: of, values, isSelf, title })
+    const own = measures.filter(each => each.id !== 'blocks' && each.id !== 'frees' && each.id !== 'running')
+    const beside = other => {
+      const wanted = other.isTime ? ['time'] : ['total', 'count', 'live']
+      for (const of of measuresOf(other, selection).filter(each => wanted.includes(each.id))) {
+        add(other, of, selves(other, 'line', weigh(other, of, selection)), true)
+        if (other.isTime)
+          add(other, of, inclusives(other, 'line', weigh(other, of, selection)), false, `${of.title} with all it calls`)
+      }
+    }
+    for (const other of domains.filter(each => each !== domain && each.isTime && !domain.isTime))
+      beside(other)
+    for (const of of own) {
+      add(domain, of, selves(domain, 'line', weigh(domain, of, selection)), true)
+      if (of === measure)
+        add(domain, of, inclusives(domain, 'line', weigh(domain, of, selection)), false, 'with all it calls')
+    }
+    for (const other of domains.filter(each => each !== domain && each.name === 'heap'))
+      beside(other)
+    return columns
+  }
+
   // Per file its lines that have figures.
   load() {
-    const { domain, measures, measure, weights, selection } = this.page
-    const grouping = domain.frames.grouping('line')
-    const totals = inclusives(domain, 'line', weights)
-    this.measures = measures.filter(each => each.id !== 'blocks' && each.id !== 'frees')
-    const columns = this.measures.map(each => selves(domain, 'line', weigh(domain, each, selection)))
-    const chosen = this.measures.indexOf(measure)
+    const { domain, measure, weights } = this.page
+    this.columns = this.columnsOf()
+    const chosen = this.columns.findIndex(column => column.domain === domain && column.measure === measure && column.isSelf)
+    const totals = chosen < 0 ? inclusives(domain, 'line', weights) : null
     const files = new Map()
+    for (const each of new Set(this.columns.map(column => column.domain)))
+      this.addLines(files, each)
+    for (const entry of files.values())
+      for (const line of entry.lines.values())
+        entry.weight += Math.abs(totals ? totals[line.group] ?? 0 : line.values[chosen])
+    this.files = [...files.values()].filter(entry => [...entry.lines.values()].some(line => line.values.some(value => value !== 0)))
+      .sort((a, b) => b.weight - a.weight || (a.file < b.file ? -1 : 1))
+    this.chosen = chosen
+  }
+
+  addLines(files, domain) {
+    const grouping = domain.frames.grouping('line')
     for (let group = 0; group < grouping.count; group++) {
       const frame = grouping.frames[group]
       const file = domain.frames.file[frame]
@@ -31,23 +69,31 @@ export class SourceView {
       let entry = files.get(file)
       if (!entry)
         files.set(file, entry = { file, weight: 0, lines: new Map() })
-      const values = columns.map(column => column[group])
-      entry.weight += Math.abs(chosen < 0 ? totals[group] : values[chosen])
-      entry.lines.set(domain.frames.line[frame], { frame, values, total: totals[group] })
+      const number = domain.frames.line[frame]
+      let line = entry.lines.get(number)
+      if (!line)
+        entry.lines.set(number, line = { values: new Float64Array(this.columns.length), label: domain.frames.short[frame] })
+      if (domain === this.page.domain)
+        Object.assign(line, { frame, group })
+      this.columns.forEach((column, i) => {
+        if (column.domain === domain)
+          line.values[i] = column.values[group]
+      })
     }
-    this.files = [...files.values()].sort((a, b) => b.weight - a.weight || (a.file < b.file ? -1 : 1))
   }
 
   show() {
     const { domain, measure, state, trace } = this.page
     this.load()
     const format = measure.isChange ? formats[measure.unit].change : formats[measure.unit].value
-    const sources = trace.sources
-    const wanted = this.files.find(entry => entry.file === state.file) ?? this.files.find(entry => sources.has(entry.file)) ?? this.files[0]
+    const { sources } = trace
+    // The first one with text, unless it is hardly worth looking at.
+    const wanted = this.files.find(entry => entry.file === state.file) ??
+      this.files.find(entry => sources.has(entry.file) && entry.weight > WORTH * this.files[0].weight) ?? this.files[0]
     this.select.replaceChildren(...this.files.map(entry => {
       const option = document.createElement('option')
       option.value = entry.file
-      option.textContent = `${basename(entry.file)}  ${format(entry.weight)}${sources.has(entry.file) ? '' : '  (lines only)'}`
+      option.textContent = `${basename(entry.file)}  ${entry.weight ? format(entry.weight) : ''}${sources.has(entry.file) ? '' : '  (lines only)'}`
       return option
     }))
     if (!wanted) {
@@ -64,21 +110,18 @@ export class SourceView {
     this.goTo(rows, wanted, domain)
   }
 
+  // Of a file only the columns that say something.
   setColumns(entry) {
-    const { measure } = this.page
-    const format = each => each.isChange ? formats[each.unit].change : formats[each.unit].value
     const lines = [...entry.lines.values()]
-    const most = this.measures.map((_, i) => Math.max(...lines.map(line => Math.abs(line.values[i])), 1))
-    const mostTotal = Math.max(...lines.map(line => Math.abs(line.total)), 1)
-    const show = (value, each) => value ? format(each)(value) : ''
+    const columns = this.columns.map((column, i) => ({ ...column, i, most: lines.reduce((most, line) => Math.max(most, Math.abs(line.values[i])), 0) }))
+      .filter(column => column.most > 0)
+    const format = ({ measure }) => measure.isChange ? formats[measure.unit].change : formats[measure.unit].value
     this.grid.setColumns([
       { id: 'line', title: 'line', isNumber: true, isSortable: false, width: '4.5rem', text: row => row.line ? String(row.line) : '' },
-      ...this.measures.map((each, i) => ({
-        id: each.id, title: each.title, isNumber: true, isSortable: false, width: '8rem',
-        text: row => row.values ? show(row.values[i], each) : '', share: row => row.values ? row.values[i] / most[i] : 0,
+      ...columns.map(column => ({
+        id: `${column.domain.name}-${column.measure.id}-${column.isSelf}`, title: column.title, explain: column.measure.explain, isNumber: true, isSortable: false, width: '6.6rem',
+        text: row => row.values?.[column.i] ? format(column)(row.values[column.i]) : '', share: row => row.values ? row.values[column.i] / column.most : 0,
       })),
-      { id: 'inclusive', title: 'with all it calls', isNumber: true, isSortable: false, width: '8rem',
-        text: row => row.total ? show(row.total, measure) : '', share: row => row.total ? row.total / mostTotal : 0 },
       { id: 'text', title: '', isSortable: false, width: 'minmax(40rem, 1fr)', fill: (cell, row) => this.fill(cell, row) },
     ])
   }
@@ -104,7 +147,7 @@ export class SourceView {
 
   rowsOf(entry, pieces) {
     if (!pieces)
-      return [...entry.lines].sort((a, b) => a[0] - b[0]).map(([line, figures]) => ({ line, text: this.page.domain.frames.short[figures.frame] ?? '', ...figures }))
+      return [...entry.lines].sort((a, b) => a[0] - b[0]).map(([line, figures]) => ({ line, text: figures.label ?? '', ...figures }))
     const rows = []
     for (const [first, ...lines] of pieces) {
       if (rows.length)
@@ -116,17 +159,16 @@ export class SourceView {
 
   // To the line that was asked for, else to the hottest.
   goTo(rows, entry) {
-    const { state, measure } = this.page
+    const { state } = this.page
     const place = `${entry.file}:${state.line}`
     if (this.place === place)
       return
     this.place = place
-    const chosen = this.measures.indexOf(measure)
     let line = Number(state.line)
     if (!line) {
       let most = -1
       for (const [number, figures] of entry.lines) {
-        const weight = Math.abs(chosen < 0 ? figures.total : figures.values[chosen])
+        const weight = Math.abs(figures.values[Math.max(this.chosen, 0)])
         if (weight > most) {
           most = weight
           line = number

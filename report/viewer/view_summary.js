@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // view_summary.js -- How much, how complete, and the top lines with where to look next.
 import { add } from './grid.js'
-import { basename, count, duration, formats, size } from './format.js'
+import { adviceOn } from './advice.js'
+import { basename, count, duration, formats, percent, seconds, size } from './format.js'
+import { errorsOf, plusMinus } from './errors.js'
 import { heaviest, selves } from './statistics.js'
 import { measuresOf, weigh } from './measures.js'
 import { sum } from './trace.js'
@@ -20,6 +22,17 @@ function card(parent, title, value, ...more) {
 
 const blocks = number => `${count(number)} ${number === 1 ? 'block' : 'blocks'}`
 
+// What the kernel counted, and how much of it samples tell of.
+function timeCard(element, trace, old, name, title) {
+  const sampler = trace[name]
+  if (!sampler)
+    return
+  const used = sampler.cpu_time_ns || sampler.sampled_ns
+  const seen = `${count(sampler.samples)} samples`
+  const before = old?.[name] ? `before: ${seconds(old[name].cpu_time_ns || old[name].sampled_ns)}` : ''
+  card(element, title, seconds(used), used === sampler.sampled_ns ? seen : `${percent(sampler.sampled_ns, used)} of it in ${seen}`, before)
+}
+
 export function showCards(element, trace, old) {
   const { totals } = trace
   element.replaceChildren()
@@ -34,9 +47,8 @@ export function showCards(element, trace, old) {
   const rss = trace.points?.rss_bytes?.max.filter(bytes => bytes >= 0)
   if (rss?.length)
     card(element, 'resident set, at most', size(rss.reduce((a, b) => Math.max(a, b))))
-  const cpu = trace.domains.find(domain => domain.name === 'cpu')
-  if (cpu)
-    card(element, 'CPU time in samples', duration(sum(cpu.figures.alloc_bytes)), `${count(sum(cpu.figures.alloc_count))} samples`)
+  for (const [name, title] of [['cpu', 'CPU time'], ['wall', 'wall-clock time of threads']])
+    timeCard(element, trace, old, name, title)
   card(element, 'ran', duration(trace.duration_ns), totals.threads === undefined ? '' : `${count(totals.threads)} ${totals.threads === 1 ? 'thread' : 'threads'}`)
   card(element, 'call stacks', count(totals.sites))
 }
@@ -44,12 +56,27 @@ export function showCards(element, trace, old) {
 // Modules without lines to which much is charged, and of which there is something to say.
 function concerned(trace) {
   const domain = trace.domains[0]
-  const figures = domain.figures.alloc_bytes ?? domain.figures.live_bytes
+  const figures = domain.figures.alloc_bytes ?? domain.figures.live_bytes ?? []
   const sums = selves(domain, 'module', { after: figures, before: null })
   const grouping = domain.frames.grouping('module')
   const all = sum(figures)
   const isMuch = path => grouping.frames.some((frame, group) => domain.frames.module[frame] === path && sums[group] > NOTED_SHARE * all)
   return trace.modules.filter(each => each.explanation && each.symbols !== 'lines' && isMuch(each.path))
+}
+
+// What the samplers did not see, beyond what their account says anyway.
+function samplerWarnings(trace) {
+  const warnings = []
+  for (const [name, title] of [['cpu', 'CPU'], ['wall', 'wall-clock']]) {
+    const { lost_samples: lost, invisible_threads: invisible, truncated_stacks: cut } = trace[name] ?? {}
+    if (lost)
+      warnings.push(`${title} samples: ${count(lost)} ${lost === 1 ? 'was' : 'were'} lost, there was no room`)
+    if (invisible)
+      warnings.push(`${title} samples: ${count(invisible)} ${invisible === 1 ? 'thread' : 'threads'} could not be sampled: the signal was blocked, or the thread could not be opened`)
+    if (cut)
+      warnings.push(`${title} samples: ${count(cut)} ${cut === 1 ? 'stack was' : 'stacks were'} cut`)
+  }
+  return warnings
 }
 
 export function showCompleteness(element, trace) {
@@ -66,8 +93,12 @@ export function showCompleteness(element, trace) {
       notes.push(`${name === 'pool' ? 'pools' : 'mapped'}: ${size(live)} in ${blocks(number)}, counted apart`)
   for (const module of concerned(trace))
     notes.push(module.explanation.includes(basename(module.path)) ? module.explanation : `${basename(module.path)}: ${module.explanation}`)
+  if (trace.domains.some(domain => domain.isShortened))
+    notes.push('There are more call stacks than a page can hold: light ones lack frames in their middle. Figures of lines are exact; what functions have with all they call may be more than is shown.')
   for (const note of notes)
     Object.assign(add(element, 'p', 'hint'), { textContent: note })
+  for (const reason of samplerWarnings(trace))
+    Object.assign(add(element, 'p', 'incomplete'), { textContent: reason })
   if (trace.complete && !trace.sample_bytes)
     Object.assign(add(element, 'p', 'hint'), { textContent: 'Complete: every call, every byte and every thread was seen.' })
 }
@@ -82,11 +113,43 @@ export class SummaryView {
     const { domain, selection } = this.page
     const measures = measuresOf(domain, selection)
     this.element.replaceChildren()
+    if (!selection)
+      this.advice()
     const tops = add(this.element, 'div', 'tops')
     const wanted = selection || domain.isComparison || domain.isTime ? measures.slice(0, 4)
       : ['peak', 'live', 'count', 'total'].map(id => measures.find(measure => measure.id === id)).filter(Boolean)
     for (const measure of wanted)
       this.top(tops, measure)
+  }
+
+  advice() {
+    const list = adviceOn(this.page)
+    if (!list.length)
+      return
+    const box = add(this.element, 'section', 'advice')
+    add(box, 'h3').textContent = 'Where to look next'
+    const items = add(box, 'ul')
+    for (const { text, ways } of list) {
+      const item = add(items, 'li')
+      item.append(`${text} `)
+      for (const [title, way] of ways) {
+        const button = add(item, 'button', 'way')
+        button.type = 'button'
+        button.textContent = title
+        button.addEventListener('click', () => this.follow(way))
+      }
+    }
+  }
+
+  // A change of what is shown, or a frame.
+  follow(way) {
+    const { page } = this
+    if (!way.top)
+      return page.set(way)
+    page.set({ domain: way.domain.name, measure: way.measure, zoom: '' })
+    if (way.isCallers)
+      return page.openCallers(way.top.frame, way.top.kind)
+    return page.openFrame(way.top.frame, way.top.kind, way.measure)
   }
 
   top(parent, measure) {
@@ -98,17 +161,20 @@ export class SummaryView {
     const order = [...sums.keys()].filter(group => sums[group] !== 0).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a])).slice(0, TOP)
     const box = add(parent, 'section')
     add(box, 'h3').textContent = measure.title
+    if (measure.explain)
+      Object.assign(add(box, 'p', 'hint'), { textContent: measure.explain })
     if (!order.length) {
       Object.assign(add(box, 'p', 'hint'), { textContent: 'nothing' })
       return
     }
     const table = add(box, 'table')
-    const pair = measure.pair ? selves(domain, kind, { after: domain.figures[measure.pair], before: measure.isChange ? domain.old[measure.pair] : null }) : null
+    const errors = errorsOf(domain, kind, measure, selection)
+    const pair = measure.pair && !selection ? selves(domain, kind, { after: domain.figures[measure.pair], before: measure.isChange ? domain.old[measure.pair] : null }) : null
     const format = measure.isChange ? formats[measure.unit].change : formats[measure.unit].value
     const values = weights.before ? weights.after.map((value, i) => Math.abs(value - weights.before[i])) : weights.after
     for (const group of order) {
       const row = add(table, 'tr')
-      add(row, 'td', 'number').textContent = format(sums[group])
+      add(row, 'td', 'number').textContent = format(sums[group]) + (errors ? plusMinus(errors.self[group]) : '')
       add(row, 'td', 'number').textContent = pair && measure.unit !== 'count' ? `${count(pair[group])} ${domain.isTime ? 'samples' : '×'}` : ''
       this.place(add(row, 'td'), kind, group, grouping.frames[group], values, measure)
     }

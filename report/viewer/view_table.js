@@ -1,16 +1,32 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // view_table.js -- One row per line, function, file, module or thread.
 import { Grid } from './grid.js'
+import { errorsOf, plusMinus } from './errors.js'
 import { formats } from './format.js'
 import { statistics } from './statistics.js'
 
-const THREAD_COLUMNS = [
-  { id: 'total', title: 'allocated', unit: 'bytes', of: thread => thread.alloc_bytes },
-  { id: 'count', title: 'allocations', unit: 'count', of: thread => thread.alloc_count },
-  { id: 'freed', title: 'freed', unit: 'bytes', of: thread => thread.freed_bytes },
-  { id: 'frees', title: 'frees', unit: 'count', of: thread => thread.free_count },
-  { id: 'temporary', title: 'temporary', unit: 'count', of: thread => thread.temporary_count },
-]
+const threadColumn = (id, title, unit, name) => ({ id, title, unit, of: thread => thread[name] ?? 0 })
+
+const THREAD_COLUMNS = {
+  heap: [
+    threadColumn('total', 'allocated', 'bytes', 'alloc_bytes'),
+    threadColumn('count', 'allocations', 'count', 'alloc_count'),
+    threadColumn('freed', 'freed', 'bytes', 'freed_bytes'),
+    threadColumn('frees', 'frees', 'count', 'free_count'),
+    threadColumn('temporary', 'temporary', 'count', 'temporary_count'),
+  ],
+  cpu: [
+    threadColumn('time', 'CPU time in samples', 'time', 'cpu_sampled_ns'),
+    threadColumn('samples', 'samples', 'count', 'cpu_samples'),
+    threadColumn('kernel', 'of it in the kernel', 'time', 'cpu_kernel_ns'),
+    threadColumn('used', 'CPU time as the kernel counts it', 'time', 'cpu_ns'),
+  ],
+  wall: [
+    threadColumn('time', 'wall-clock time in samples', 'time', 'wall_sampled_ns'),
+    threadColumn('waiting', 'of it waiting', 'time', 'wall_off_ns'),
+    threadColumn('samples', 'samples', 'count', 'wall_samples'),
+  ],
+}
 
 // The places of rows, for all views that have such.
 export function placeColumn(frames, kind, title) {
@@ -61,30 +77,35 @@ export class TableView {
     const most = measures.map((_, i) => this.rows.reduce((sum, row) => sum + Math.abs(row.values[i]), 0))
     const format = measure => measure.isChange ? formats[measure.unit].change : formats[measure.unit].value
     const all = this.page.tree.total[0]
-    this.columns = measures.map((each, i) => ({
-      id: each.id, title: each.title, isNumber: true, width: '8.4rem', value: row => row.values[i],
-      text: row => format(each)(row.values[i]), share: row => share(row.values[i], most[i]),
-    }))
+    const errors = this.errors = measures.map(each => errorsOf(domain, state.group, each, selection))
     const chosen = measures.indexOf(measure)
+    const error = (i, part, row) => errors[i] ? plusMinus(errors[i][part][row.group]) : ''
+    const width = i => errors[i] ? '11rem' : '8.4rem'
+    this.columns = measures.map((each, i) => ({
+      id: each.id, title: each.title, explain: each.explain, isNumber: true, width: width(i), value: row => row.values[i],
+      text: row => format(each)(row.values[i]) + error(i, 'self', row), share: row => share(row.values[i], most[i]),
+    }))
     this.columns.splice(chosen + 1, 0, {
-      id: 'inclusive', title: 'with all it calls', isNumber: true, width: '8.4rem', value: row => row.total,
-      text: row => format(measure)(row.total), share: row => share(row.total, all),
+      id: 'inclusive', title: 'with all it calls', explain: `${measure.title}, of this and of all that was called from here`, isNumber: true, width: width(chosen),
+      value: row => row.total, text: row => format(measure)(row.total) + error(chosen, 'total', row), share: row => share(row.total, all),
     })
     this.columns.push(placeColumn(frames, state.group, state.group))
     this.first = measure.id
   }
 
   loadThreads() {
-    this.rows = this.page.domain.isTime ? [] : this.page.trace.threads.map(thread => ({
-      values: THREAD_COLUMNS.map(column => column.of(thread)),
+    const { domain, trace } = this.page
+    const columns = THREAD_COLUMNS[domain.name] ?? THREAD_COLUMNS.heap
+    this.rows = trace.threads.map(thread => ({
+      values: columns.map(column => column.of(thread)),
       label: thread.tid ? `${thread.name} (${thread.tid})` : '<exited threads>',
       name: `${thread.name} ${thread.tid}`.toLowerCase(),
-    }))
-    this.columns = THREAD_COLUMNS.map((column, i) => ({
+    })).filter(row => row.values.some(value => value !== 0))
+    this.columns = columns.map((column, i) => ({
       ...column, isNumber: true, value: row => row.values[i], text: row => formats[column.unit].value(row.values[i]),
     }))
-    this.columns.push({ id: 'name', title: 'thread, in the whole run', text: row => row.label, width: 'minmax(16rem, 1fr)' })
-    this.first = 'total'
+    this.columns.push({ id: 'name', title: domain.isComparison ? 'thread, in the whole of the new run' : 'thread, in the whole run', text: row => row.label, width: 'minmax(16rem, 1fr)' })
+    this.first = columns[0].id
   }
 
   sort(id) {

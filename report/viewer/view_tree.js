@@ -51,7 +51,8 @@ export class TreeView {
       const place = document.createElement('span')
       place.className = 'place'
       place.textContent = tree.frames.label(tree.frame[node], 'module')
-      cell.append(place)
+      if (place.textContent !== tree.label(node))
+        cell.append(place)
     }
   }
 

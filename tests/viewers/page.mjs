@@ -80,6 +80,14 @@ const verbs = {
     }
     await settled(page)
   },
+  // The source at hand: per line what its columns show, by their titles.
+  async source(page) {
+    return page.evaluate(() => {
+      const { grid } = globalThis.memtracePage.views.source
+      const columns = grid.columns.filter(column => column.text)
+      return grid.rows.map(row => Object.fromEntries(columns.map(column => [column.title, column.text(row)])))
+    })
+  },
   // All rows of the table, those out of sight included: [[what the cells say], …]
   async rows(page, view = 'table') {
     return page.evaluate(name => {
@@ -103,6 +111,7 @@ const verbs = {
       return page.views.table.rows.map(row => ({
         file: frames.file[row.frame], line: frames.line[row.frame], function: frames.function[row.frame], module: frames.module[row.frame],
         offset: frames.offset[row.frame], label: row.label, total: row.total,
+        error: row.label ? undefined : page.views.table.errors.map(errors => errors && [errors.self[row.group], errors.total[row.group]]).find(Boolean),
         values: Object.fromEntries((row.label ? page.views.table.columns : page.measures).slice(0, row.values.length).map((column, i) => [column.id, row.values[i]])),
       }))
     })
