@@ -11,6 +11,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 from tap import Tap
 from test_export import Exports, hostile_program
@@ -120,15 +121,30 @@ class Firefox:
         self.client = [modules / "node" / "bin" / "node", modules / "@firefox-devtools" / "profiler-cli" / "dist" / "profiler-cli.js"]
         self.environment = {"HOME": str(directory), "PROFILER_CLI_SESSION_DIR": str(directory / "session"), "TMPDIR": str(directory)}
 
+    def command(self, *argv):
+        return [*self.client, *argv, "--session", "memtrace"]
+
     def run(self, *argv):
-        return self.viewers.run(*self.client, *argv, environment=self.environment)
+        return self.viewers.run(*self.command(*argv), environment=self.environment)
 
     def __enter__(self):
-        self.run("load", self.path)
+        """Its own "load" gives the server half a second to come up, which is not much on a busy machine;
+        and who asks before it is up takes it for dead, and clears away what it needs."""
+        environment = {**clean_environment(self.environment), "LC_ALL": "C.UTF-8"}
+        argv = [str(word) for word in self.command("--daemon", self.path)]
+        self.server = subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        log = pathlib.Path(self.environment["PROFILER_CLI_SESSION_DIR"]) / "memtrace.log"
+        deadline = time.monotonic() + 120
+        while not (log.exists() and "loaded successfully" in log.read_text()):
+            if self.server.poll() is not None or time.monotonic() > deadline:
+                self.server.kill()
+                raise AssertionError(f"the server did not come up: {log.read_text() if log.exists() else self.server.returncode}")
+            time.sleep(0.05)
         return self
 
     def __exit__(self, *_):
         self.run("stop")
+        self.server.wait(60)
 
     def functions(self, thread):
         """{name: (own, total)}, what has none left out."""
