@@ -326,14 +326,17 @@ void live_clear(void)
         }
 }
 
-static void visit_leaf(leaf_words *leaf, uint64_t address,
-                       void (*visit)(const void *, struct live_block, void *), void *data)
+/* A block that goes away while its size is read is none. */
+static void visit_words(uint32_t *words, size_t count, uint64_t address,
+                        void (*visit)(const void *, struct live_block, void *), void *data)
 {
-    for (size_t i = 0; i < LEAF_WORDS; i++, address += GRANULE) {
-        uint32_t *word = &(*leaf)[i];
-        uint32_t head = load(word);
-        if (head & HEAD)
-            visit((const void *)address, block_at(word, address, head), data);
+    for (size_t i = 0; i < count; i++, address += GRANULE) {
+        uint32_t head = load(&words[i]);
+        if (!(head & HEAD))
+            continue;
+        struct live_block block = block_at(&words[i], address, head);
+        if (load(&words[i]) == head)
+            visit((const void *)address, block, data);
     }
 }
 
@@ -343,7 +346,7 @@ static void visit_middle(leaf_words **middle, uint64_t address,
     for (uint64_t i = 0; i < 1 << LIVE_MIDDLE_BITS; i++) {
         leaf_words *leaf = __atomic_load_n(&middle[i], __ATOMIC_ACQUIRE);
         if (leaf)
-            visit_leaf(leaf, address | i << LIVE_LEAF_BITS, visit, data);
+            visit_words(*leaf, LEAF_WORDS, address | i << LIVE_LEAF_BITS, visit, data);
     }
 }
 
@@ -356,4 +359,59 @@ void live_visit(void (*visit)(const void *address, struct live_block block, void
                 visit_middle(middle, i << (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS) | odd << 3, visit,
                              data);
         }
+}
+
+/* --- by windows: the addresses of one leaf in each of the two maps --- */
+
+_Static_assert(LIVE_WINDOW_BYTES == 1ul << LIVE_LEAF_BITS, "a window is a leaf");
+
+static leaf_words **middle_at(uint64_t odd, uint64_t address)
+{
+    return __atomic_load_n(&roots[odd][address >> (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS)],
+                           __ATOMIC_ACQUIRE);
+}
+
+static leaf_words *leaf_at(uint64_t odd, uint64_t address)
+{
+    leaf_words **middle = middle_at(odd, address);
+    return middle
+               ? __atomic_load_n(&middle[address >> LIVE_LEAF_BITS & ((1 << LIVE_MIDDLE_BITS) - 1)],
+                                 __ATOMIC_ACQUIRE)
+               : NULL;
+}
+
+uint64_t live_next_window(uint64_t window, uint64_t end)
+{
+    const uint64_t middle_span = 1ul << (LIVE_LEAF_BITS + LIVE_MIDDLE_BITS);
+    while (window < end && is_mappable(window)) {
+        if (!middle_at(0, window) && !middle_at(1, window))
+            window = (window / middle_span + 1) * middle_span;
+        else if (leaf_at(0, window) || leaf_at(1, window))
+            return window;
+        else
+            window += LIVE_WINDOW_BYTES;
+    }
+    return end;
+}
+
+/* Pages of a leaf that were never written to hold nothing, and are not to be touched. */
+void live_visit_window(uint64_t window, void (*visit)(const void *, struct live_block, void *),
+                       void *data)
+{
+    enum {
+        PAGE_WORDS = (1 << PAGE_BITS) / sizeof(uint32_t),
+        LEAF_PAGES = LEAF_WORDS / PAGE_WORDS
+    };
+    unsigned char is_there[LEAF_PAGES];
+    for (uint64_t odd = 0; odd < 2; odd++) {
+        leaf_words *leaf = leaf_at(odd, window);
+        if (!leaf)
+            continue;
+        memset(is_there, 1, sizeof is_there);
+        sys(__NR_mincore, leaf, sizeof *leaf, is_there);
+        for (uint64_t page = 0; page < LEAF_PAGES; page++)
+            if (is_there[page] & 1)
+                visit_words(&(*leaf)[page * PAGE_WORDS], PAGE_WORDS,
+                            (window + (page * PAGE_WORDS) * GRANULE) | odd << 3, visit, data);
+    }
 }

@@ -58,4 +58,13 @@ void live_clear(void);
 void live_visit(void (*visit)(const void *address, struct live_block block, void *data),
                 void *data);
 
+/* The same for those that begin in one window of addresses, while the program goes on: a block that
+ * comes or goes meanwhile may be left out. */
+#define LIVE_WINDOW_BYTES (1ul << 20)
+void live_visit_window(uint64_t window, void (*visit)(const void *, struct live_block, void *),
+                       void *data);
+
+/* The first window from that one on in which any block may begin, or end. */
+uint64_t live_next_window(uint64_t window, uint64_t end);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "lock.h"
+#include "looks.h"
 #include "options.h"
 #include "sys.h"
 #include "trace_file.h"
@@ -217,13 +218,14 @@ static void lose_point(void)
         lengthen_interval();
 }
 
-static void add_point(enum usage_effort effort, uint32_t own_threads)
+/* NULL: it could not be written. */
+static const struct trace_point *add_point(enum usage_effort effort, uint32_t own_threads)
 {
     struct trace_header *header = trace.header;
     uint64_t before_ns = usage_cpu_ns();
     if (!make_room()) {
         lose_point();
-        return;
+        return NULL;
     }
     uint64_t count = header->series_points[header->series_active];
     struct trace_point *point = half_start(header->series_active) + count;
@@ -235,6 +237,7 @@ static void add_point(enum usage_effort effort, uint32_t own_threads)
     if (point->pss_bytes.max < 0) /* PSS has a measure of its own */
         note_cost(usage_cpu_ns() - before_ns);
     forget_written();
+    return point;
 }
 
 /* --- the interface --- */
@@ -254,6 +257,7 @@ void series_begin(void)
     if (!is_kept)
         return;
     usage_begin();
+    looks_begin();
     add_point(USAGE_FIRST, 0);
     set_due(header->start_time_ns);
 }
@@ -287,8 +291,10 @@ void series_tick(uint32_t own_threads)
 {
     uint64_t mask = lock_enter(&series_lock);
     if (is_kept) {
-        add_point(USAGE_REGULAR, own_threads);
+        const struct trace_point *point = add_point(USAGE_REGULAR, own_threads);
         set_due(clock_monotonic_ns());
+        if (point)
+            looks_tick(point);
     }
     lock_leave(&series_lock, mask);
 }
@@ -299,7 +305,9 @@ void series_end(uint32_t own_threads)
     if (!__atomic_load_n(&is_kept, __ATOMIC_RELAXED))
         return;
     uint64_t mask = lock_enter(&series_lock);
-    add_point(USAGE_LAST, own_threads);
+    const struct trace_point *point = add_point(USAGE_LAST, own_threads);
+    if (point)
+        looks_end(point);
     lock_leave(&series_lock, mask);
 }
 

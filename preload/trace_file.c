@@ -57,6 +57,7 @@ static struct {
     [SECTION_HISTORY] = {1, 0, 0}, /* as large as the options say */
     [SECTION_SERIES] = {sizeof(struct trace_point), PAGE, 2ul << 20},
     [SECTION_SAMPLERS] = {sizeof(struct trace_sampler), 0, 64ul << 10},
+    [SECTION_RESIDENCE] = {sizeof(struct trace_residence), PAGE, PAGE},
 };
 
 static char path[PATH_BYTES];
@@ -284,6 +285,7 @@ static void name_sections(void)
     trace.history = (uint8_t *)sections[SECTION_HISTORY].base;
     trace.points = (struct trace_point *)sections[SECTION_SERIES].base;
     trace.samplers = (struct trace_sampler *)sections[SECTION_SAMPLERS].base;
+    trace.looks = (struct trace_residence *)sections[SECTION_RESIDENCE].base;
 }
 
 static long forbid(char *at, uint64_t size_bytes)
@@ -538,6 +540,11 @@ long trace_file_create(bool is_child, const char **ret_path)
     name_sections();
     begin_sections(is_child);
     return 0;
+}
+
+uint64_t trace_file_inode(void)
+{
+    return file_inode;
 }
 
 /* --- growth --- */

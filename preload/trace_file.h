@@ -26,13 +26,14 @@ struct trace {
     uint8_t *history;
     struct trace_point *points;
     struct trace_sampler *samplers;
+    struct trace_residence *looks;
 };
 
 /* Valid once trace_file_create has succeeded. */
 extern struct trace trace;
 
 /* Guards everything that makes sections grow: nodes, counters, modules, threads, strings, marks,
- * history, series, samplers. */
+ * history, series, samplers, looks at what is resident. */
 extern struct lock trace_lock;
 
 /* The name for %n and the default file name; copied. */
@@ -63,8 +64,9 @@ uint32_t trace_count(enum trace_section section);
 /* Copies a string into the file, with a zero behind it; empty when there is no room. */
 struct trace_string trace_add_string(const char *bytes, size_t size_bytes);
 
-/* The size of the file. */
+/* The size of the file, and what the kernel knows it by. */
 uint64_t trace_file_bytes(void);
+uint64_t trace_file_inode(void);
 
 void trace_count_anomaly(enum trace_anomaly anomaly);
 

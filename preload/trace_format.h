@@ -40,6 +40,7 @@ enum trace_section {
     SECTION_HISTORY,   /* two halves of history_half_bytes each; see "History" below */
     SECTION_SERIES,    /* two halves of series_half_points struct trace_point each */
     SECTION_SAMPLERS,  /* struct trace_sampler, one for each time a sampler was started */
+    SECTION_RESIDENCE, /* struct trace_residence: so many places, of which some are in use */
     SECTION_COUNT,
     SECTION_MAX = 16
 };
@@ -427,6 +428,37 @@ struct trace_point {
                                  no limit, 0: not known */
 };
 
+/* What the resident memory is made of. Of anonymous memory, what the program has mapped by itself
+ * is not told from what its libraries have. */
+enum residence_kind {
+    RESIDENCE_LIVE,      /* blocks of the heap that are live */
+    RESIDENCE_GAPS,      /* the rest of the pages that hold some of those */
+    RESIDENCE_FREE,      /* pages of the same mappings that hold none */
+    RESIDENCE_ANONYMOUS, /* mappings without any */
+    RESIDENCE_FILES,
+    RESIDENCE_STACKS,
+    RESIDENCE_SHARED,   /* memory without a file that others may have mapped too */
+    RESIDENCE_RECORDER, /* the recorder's own: its tables, its code, the trace */
+    RESIDENCE_COUNT,
+    RESIDENCE_MAX = 10
+};
+
+/* A look at all mappings, at a moment. There are few of them, for each costs what the kernel takes
+ * to look at every page: by and by they are farther apart, and those of the largest RSS and of the
+ * latest moment are kept. In no order. The places are written again and again, the end first, then
+ * the rest, then time_ns, then the end: what is half written, or not at all, has two different
+ * times or none. */
+struct trace_residence {
+    uint64_t time_ns;
+    int64_t rss_bytes;         /* of the whole process; what the sum of all kinds lacks of it is
+                                  not explained */
+    int64_t absent_live_bytes; /* of live blocks: never touched, or swapped out */
+    uint64_t knows_blocks;     /* 0: the heap is among RESIDENCE_ANONYMOUS */
+    int64_t bytes[RESIDENCE_MAX];
+    uint64_t cost_ns;     /* CPU time that the look took */
+    uint64_t end_time_ns; /* time_ns again */
+};
+
 /* Live blocks. Not in the file: the recorder's private table, for tools that read the memory of a
  * running process. A page map over the lower 48 bits of addresses; a leaf has one 4-byte word per
  * granule of 16 bytes. Blocks at addresses that are 8 modulo 16 are in the second map.
@@ -486,6 +518,7 @@ _Static_assert(sizeof(struct pool_shard) == 64, "one cache line");
 _Static_assert(sizeof(struct trace_mark) == 40, "layout");
 _Static_assert(sizeof(struct trace_range) == 16, "layout");
 _Static_assert(sizeof(struct trace_point) == 192, "layout");
+_Static_assert(sizeof(struct trace_residence) == 128, "layout");
 _Static_assert(sizeof(struct trace_node) == 16, "layout");
 _Static_assert(sizeof(struct trace_counters) == 64, "one cache line");
 _Static_assert(sizeof(struct trace_module) == 112, "layout");

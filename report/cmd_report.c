@@ -12,9 +12,8 @@
 #include "opened.h"
 #include "process.h"
 #include "report_json.h"
-#include "residence_table.h"
-#include "rss_table.h"
-#include "series_gaps.h"
+#include "residence.h"
+#include "rss_view.h"
 #include "statistics.h"
 #include "summary.h"
 #include "table.h"
@@ -714,70 +713,37 @@ static bool read_residence(const struct report *report, struct residence *reside
     return is_ok;
 }
 
-/* What is known of the resident memory: over time, and now. */
-struct rss_view {
-    struct series series;
-    struct residence residence;
-    struct error no_residence;
-    bool has_series;
-    bool has_residence;
-};
-
-static void print_rss_json(const struct rss_view *view)
-{
-    struct json json = json_begin(stdout);
-    json_open_object(&json);
-    if (view->has_series) {
-        json_name(&json, "rss");
-        rss_table_write_json(&json, &view->series);
-    }
-    if (view->has_residence) {
-        json_name(&json, "resident_now");
-        residence_table_write_json(&json, &view->residence);
-    }
-    json_close_object(&json);
-    json_end(&json);
-}
-
 static void print_rss(const struct report *report, const struct rss_view *view)
 {
     struct style style = terminal_style(stdout, report->request->color);
-    char gaps[320];
+    if (report->request->is_json) {
+        struct json json = json_begin(stdout);
+        rss_view_write_json(&json, view);
+        json_end(&json);
+        return;
+    }
     print_title(report, &style);
-    if (view->has_series)
-        rss_table_write(stdout, &view->series,
-                        report->opened.trace->is_running ? "now" : "at the last reading", &style);
-    series_describe_gaps(&view->series, gaps, sizeof gaps);
-    if (*gaps)
-        printf("  %snote: %s%s\n", style.warning, gaps, style.plain);
-    if (view->has_residence)
-        residence_table_write(stdout, &view->residence, &style);
-    else if (report->opened.trace->is_running)
-        printf("  %snote: %s%s\n", style.warning, view->no_residence.text, style.plain);
+    rss_view_write(stdout, view, &style);
 }
 
 static int report_rss(const struct report *report)
 {
-    struct rss_view view = {0};
+    const struct trace *trace = report->opened.trace;
+    struct rss_view view;
     struct error error;
-    if (!series_init(&view.series, report->opened.trace, report->opened.trace->header.start_time_ns,
-                     &error))
-        return complain(report, &error);
-    view.has_series = rss_peak(&view.series);
-    view.has_residence = report->opened.trace->is_running &&
-                         trace_knows_all(report->opened.trace) &&
-                         read_residence(report, &view.residence, &view.no_residence);
     int status = STATUS_OK;
-    if (!view.has_series && !view.has_residence) {
+    if (!rss_view_init(&view, trace, &error))
+        return complain(report, &error);
+    view.has_now = trace->is_running && trace_knows_all(trace) &&
+                   read_residence(report, &view.now, &view.no_now);
+    if (!view.has_series && !view.has_now) {
         error_set(&error,
                   "no RSS was recorded in it (MEMTRACE_THREAD=0, or MEMTRACE_RSS_INTERVAL=0)");
         status = complain(report, &error);
-    } else if (report->request->is_json) {
-        print_rss_json(&view);
     } else {
         print_rss(report, &view);
     }
-    series_finish(&view.series);
+    rss_view_finish(&view);
     return command_flush(status);
 }
 

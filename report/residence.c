@@ -321,7 +321,6 @@ static void add_heap(struct residence *residence, const struct mapping *mapping,
     residence->bytes[RESIDENCE_GAPS] += part.gap_bytes;
     residence->bytes[RESIDENCE_FREE] += left;
     residence->absent_live_bytes += part.absent_bytes;
-    residence->mapping_counts[RESIDENCE_LIVE]++;
 }
 
 static bool add_up(struct survey *survey, uint32_t pid, struct error *error)
@@ -336,9 +335,8 @@ static bool add_up(struct survey *survey, uint32_t pid, struct error *error)
             is_ok = read_pages(fileno(pagemap), mapping, &part) ||
                     error_set(error, "its pages cannot be looked at: %s", strerror(errno));
             add_heap(residence, mapping, part);
-        } else if (mapping->rss_bytes) {
+        } else {
             residence->bytes[mapping->kind] += mapping->rss_bytes;
-            residence->mapping_counts[mapping->kind]++;
         }
     }
     if (pagemap)

@@ -12,25 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum residence_kind {
-    RESIDENCE_LIVE,      /* blocks of the heap that are live */
-    RESIDENCE_GAPS,      /* the rest of the pages that hold some of those */
-    RESIDENCE_FREE,      /* pages of the same mappings that hold none */
-    RESIDENCE_ANONYMOUS, /* mappings without any */
-    RESIDENCE_FILES,
-    RESIDENCE_STACKS,
-    RESIDENCE_SHARED,   /* memory without a file that others may have mapped too */
-    RESIDENCE_RECORDER, /* the recorder's own: its tables, its code, the trace */
-    RESIDENCE_COUNT
-};
-
 struct residence {
     int64_t rss_bytes; /* of the whole process; what the sum of all kinds lacks of it is not
                           explained */
-    int64_t bytes[RESIDENCE_COUNT];
-    uint64_t mapping_counts[RESIDENCE_COUNT];
-    int64_t absent_live_bytes; /* of live blocks: never touched, or swapped out */
-    bool knows_blocks;         /* false: the heap is among RESIDENCE_ANONYMOUS */
+    int64_t bytes[RESIDENCE_COUNT]; /* by enum residence_kind */
+    int64_t absent_live_bytes;      /* of live blocks: never touched, or swapped out */
+    bool knows_blocks;              /* false: the heap is among RESIDENCE_ANONYMOUS */
 };
 
 /* table NULL: the recorder's is of no use, since it does not know all blocks. trace_inode is that

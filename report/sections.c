@@ -31,6 +31,7 @@ static const size_t element_bytes[SECTION_COUNT] = {
     [SECTION_HISTORY] = 1,
     [SECTION_SERIES] = sizeof(struct trace_point),
     [SECTION_SAMPLERS] = sizeof(struct trace_sampler),
+    [SECTION_RESIDENCE] = sizeof(struct trace_residence),
 };
 
 /* Sections being read. */
@@ -104,9 +105,9 @@ static bool check_header(struct reader *reader)
 static bool read_published_sizes(struct reader *reader)
 {
     static const enum trace_section order[SECTION_COUNT] = {
-        SECTION_HISTORY,   SECTION_SERIES,   SECTION_SAMPLERS, SECTION_MARKS,
-        SECTION_INHERITED, SECTION_COUNTERS, SECTION_OWNERS,   SECTION_NODES,
-        SECTION_THREADS,   SECTION_MODULES,  SECTION_STRINGS};
+        SECTION_HISTORY, SECTION_SERIES,    SECTION_RESIDENCE, SECTION_SAMPLERS,
+        SECTION_MARKS,   SECTION_INHERITED, SECTION_COUNTERS,  SECTION_OWNERS,
+        SECTION_NODES,   SECTION_THREADS,   SECTION_MODULES,   SECTION_STRINGS};
     for (size_t i = 0; i < SECTION_COUNT; i++) {
         uint64_t offset =
             offsetof(struct trace_header, section_bytes) + order[i] * sizeof(uint64_t);

@@ -167,6 +167,7 @@ static void name_sections(struct trace *trace)
     trace->node_count = sections->nodes.count;
     trace->address_count = sections->nodes.address_count;
     trace->points = sections->bytes[SECTION_SERIES];
+    trace->looks = sections->bytes[SECTION_RESIDENCE];
     trace->owner_count = sections_count(sections, SECTION_OWNERS);
     trace->inherited_count = trace->header.clears ? 0 : sections_count(sections, SECTION_INHERITED);
     trace->module_count = sections_count(sections, SECTION_MODULES);
@@ -174,6 +175,7 @@ static void name_sections(struct trace *trace)
     trace->mark_count = sections_count(sections, SECTION_MARKS);
     trace->point_count = sections_count(sections, SECTION_SERIES);
     trace->sampler_count = sections_count(sections, SECTION_SAMPLERS);
+    trace->look_count = sections_count(sections, SECTION_RESIDENCE);
     if (trace->owner_count > sections_count(sections, SECTION_COUNTERS))
         trace->owner_count = sections_count(sections, SECTION_COUNTERS);
     trace->is_snapshot = sections->is_snapshot;

@@ -69,7 +69,8 @@ struct trace {
     char **mark_names; /* parallel to marks */
     uint8_t *history;  /* the active half as it was written: history.h reads it */
     size_t history_bytes;
-    struct trace_point *points; /* the active half, unchecked: series.h reads it */
+    struct trace_point *points;    /* the active half, unchecked: series.h reads it */
+    struct trace_residence *looks; /* unchecked: looks.h reads them */
     uint32_t node_count;
     uint32_t address_count;
     uint32_t owner_count; /* also of counters */
@@ -79,6 +80,7 @@ struct trace {
     uint32_t mark_count;
     uint32_t point_count;
     uint32_t sampler_count;
+    uint32_t look_count;
     bool is_snapshot;     /* what was known at a moment, in a file of its own */
     bool is_running;      /* its process has the file mapped */
     bool was_running;     /* when it was read, or the snapshot was taken */

@@ -25,6 +25,7 @@ static const size_t element_bytes[SECTION_COUNT] = {
     [SECTION_HISTORY] = 1,
     [SECTION_SERIES] = sizeof(struct trace_point),
     [SECTION_SAMPLERS] = sizeof(struct trace_sampler),
+    [SECTION_RESIDENCE] = sizeof(struct trace_residence),
 };
 
 /* Tests that cannot be set up have nothing to report. */

@@ -18,11 +18,13 @@ import re
 import shutil
 import struct
 import subprocess
+import time
 import xml.etree.ElementTree
 import zlib
 
 from made_trace import SECOND_NS, START_NS, MadeTrace
 from tap import Tap
+from trace_file import TraceFile
 from traced import Build, Tracer, clean_environment, execute, wait_until
 
 MIB = 1 << 20
@@ -164,8 +166,8 @@ class Plots:
         trace.write(self.directory / "explained.memtrace")
         text = self.good("report", "--rss", "explained.memtrace").decode()
         note = "  note: RSS is not known for 1.00 s, from 2.00 s on: /proc could not be read"
-        self.tap.equal(text.splitlines()[-1], note, "report --rss tells what is not known")
-        rows = {line[2:28].strip(): line[28:].split("  ") for line in text.splitlines()[3:-1]}
+        self.tap.equal(text.splitlines()[-2], note, "report --rss tells what is not known")
+        rows = {line[2:28].strip(): line[28:].split("  ") for line in text.splitlines()[3:-2]}
         rows = {key: [cell.strip() for cell in cells if cell.strip()] for key, cells in rows.items()}
         self.tap.equal(rows, {"resident (RSS)": ["64.0 MiB", "40.0 MiB to 48.0 MiB"],
                               "live in the heap": ["24.0 MiB", "20.0 MiB"],
@@ -174,8 +176,44 @@ class Plots:
                               "minor page faults": ["12,345", "-"]}, "report --rss", text)
         content = json.loads(self.good("report", "--rss", "--json", "explained.memtrace"))["rss"]
         self.tap.equal((content["peak"]["rss_bytes"], content["last"]["rss_bytes_min"]), (64 * MIB, 40 * MIB), "report --rss --json")
+        self.looks(trace)
         MadeTrace("./silent", pid=80).write(self.directory / "silent.memtrace")
         self.refuses("report --rss without a series", 1, b"no RSS was recorded", "report", "--rss", "silent.memtrace")
+
+    def looks(self, trace):
+        """What RSS was made of, beside what is no look: half written, negative, larger than any memory."""
+        text = self.good("report", "--rss", "explained.memtrace").decode()
+        self.tap.ok("what it was made of was not recorded" in text, "of an older recorder one line says that there is none", text)
+
+        def look(after_s, rss, kinds, **values):
+            amounts = [0] * trace.number["RESIDENCE_MAX"]
+            for kind, value in kinds.items():
+                amounts[trace.number[f"RESIDENCE_{kind}"]] = value
+            time_ns = START_NS + int(after_s * SECOND_NS)
+            trace.append("RESIDENCE", "trace_residence", {
+                "time_ns": time_ns, "end_time_ns": time_ns, "rss_bytes": rss, "knows_blocks": 1, "bytes": amounts, **values})
+
+        trace.append("RESIDENCE", "trace_residence", {})
+        look(2, 40 * MIB, {"LIVE": 20 * MIB, "FILES": 19 * MIB}, absent_live_bytes=3 * MIB)
+        look(2.5, 90 * MIB, {"LIVE": 90 * MIB}, end_time_ns=0)
+        look(1.5, 90 * MIB, {"LIVE": 90 * MIB}, end_time_ns=5)
+        look(1.6, 90 * MIB, {"LIVE": 91 * MIB, "GAPS": -MIB})
+        look(1.7, 2**62, {"LIVE": 2**62})
+        look(1, 64 * MIB, {"LIVE": 24 * MIB, "FREE": 40 * MIB})
+        trace.write(self.directory / "looked.memtrace")
+        looks = json.loads(self.good("report", "--rss", "--json", "looked.memtrace"))["resident"]
+        self.tap.equal([(item["time_ns"], item["rss_bytes"], item["live_bytes"], item["free_bytes"], item["unexplained_bytes"],
+                         item["absent_live_bytes"]) for item in looks],
+                       [(SECOND_NS, 64 * MIB, 24 * MIB, 40 * MIB, 0, 0), (2 * SECOND_NS, 40 * MIB, 20 * MIB, 0, MIB, 3 * MIB)],
+                       "report --rss --json: those that are whole, by time")
+        rows = self.good("report", "--rss", "looked.memtrace").decode().split("what is resident:")[1].splitlines()
+        rows = {line[2:28].strip(): line[28:].split() for line in rows[2:11]}
+        self.tap.equal({key: rows.get(key) for key in ("live blocks of the heap", "free, but not given back", "files", "not explained",
+                                                       "resident (RSS)")},
+                       {"live blocks of the heap": "24.0 MiB 37.5% 20.0 MiB 50.0%".split(),
+                        "free, but not given back": "40.0 MiB 62.5% 0 B 0.0%".split(),
+                        "files": "0 B 0.0% 19.0 MiB 47.5%".split(), "not explained": "0 B 0.0% 1024 KiB 2.5%".split(),
+                        "resident (RSS)": "64.0 MiB 100.0% 40.0 MiB 100.0%".split()}, "report --rss: at the peak and at the last look")
 
     def slope(self):
         """A planted leak is found, within its error; the slope is that of exact least squares."""
@@ -458,6 +496,47 @@ class Plots:
         self.tap.ok(summed["processes"] >= 3 and summed["measures"][0]["peak"] > 48 * MIB > alone["measures"][0]["peak"],
                     "--include-children: their memory is in it", summed["measures"])
 
+    def fork_server(self):
+        """Children that come and go in waves, each of which stands still until every child has been read."""
+        directory, block = self.tracer.new_directory(), MIB // 300
+        server = self.tracer.start([self.build.program("fork_server")], directory)
+        server.stdout.read(1)
+
+        def ask(letter):
+            server.stdin.write(letter.encode())
+            self.tap.ok(server.stdout.read(1) == b".", f"the server answers {letter}")
+
+        def children():
+            return [trace for trace in map(TraceFile, directory.glob("fork_server.*.memtrace")) if trace.header["pid"] != server.pid]
+
+        def have_been_read(count, since_ns):
+            later = [trace.points[-1] for trace in children() if trace.points and trace.points[-1]["time_ns"] > since_ns]
+            return len(later) >= count
+
+        waves = (3, 2, 4)
+        for count in waves:
+            for _ in range(count):
+                ask("f")
+            asked_ns = time.monotonic_ns()
+            self.tap.ok(wait_until(lambda: have_been_read(count, asked_ns)), f"{count} children at once")
+            ask("w")
+        server.communicate(b"q", timeout=60)
+        path = directory / f"fork_server.{server.pid}.memtrace"
+        most = sum(range(1, max(waves) + 1)) * 300 * block
+        summed = self.json("-C", "-m", "live,rss,threads", path)
+        peaks = {item["measure"]: item["peak"] for item in summed["measures"]}
+        self.tap.equal((summed["processes"], peaks["live"], peaks["threads"]), (sum(waves) + 1, most, max(waves) + 1),
+                       "--include-children: the largest wave, exactly")
+        self.tap.ok(peaks["rss"] > most, "and its RSS", peaks)
+        apart = self.json("-M", "-n20", "-m", "live", path)
+        self.tap.equal(sorted(run["measures"][0]["peak"] for run in apart),
+                       sorted([0] + [number * 300 * block for count in waves for number in range(1, count + 1)]),
+                       "--multiprocess: each child by itself")
+        exported = self.good("export", "--format=mprof", path).decode()
+        self.tap.equal(len({line.split()[1] for line in exported.splitlines() if line.startswith("CHLD ")}), sum(waves),
+                       "mprof: as many children")
+        self.file("server.svg", "-M", path)
+
     # --- layers ---
 
     def by(self):
@@ -588,7 +667,7 @@ class Plots:
             self.tap.ok(word in text, f"help plot tells of {word}")
 
 
-ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof recorded recorded_family by odd rates windows remove help").split()
+ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof recorded recorded_family fork_server by odd rates windows remove help").split()
 
 
 def main():

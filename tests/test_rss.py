@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -327,7 +328,87 @@ def check_explained(tap, tracer):
     own = sum(mapping.rss for mapping in seen if "memtrace" in mapping.path or str(directory) in mapping.path or
               "dd" in mapping.flags and not mapping.path)
     tap.ok(own - TOLERANCE <= now["recorder_bytes"] < own + (1 << 20), "the recorder's own", (own, now))
-    tap.ok("around them" in text and "memtrace itself" in text and "what is resident now" in text, "in words", text)
+    tap.ok("around them" in text and "memtrace itself" in text and re.search(r"what is resident: +now\n", text), "in words", text)
+
+
+KINDS = ("live", "gaps", "free", "anonymous", "files", "stacks", "shared", "recorder")
+
+
+def report_rss(tracer, what, directory):
+    arguments = [str(tracer.build.tool), "report", "--rss"]
+    return (json.loads(execute([*arguments, "--json", str(what)], cwd=directory).stdout),
+            execute([*arguments, str(what)], cwd=directory).stdout.decode())
+
+
+def check_looks(tap, tracer):
+    """What the recorder itself says of resident memory, against what the tool has found in the running process:
+    after a kill, and of a snapshot."""
+    directory = tracer.new_directory()
+    process = tracer.start([tracer.build.program("resident")], directory)
+    process.stdout.read(1)
+    path = next(directory.glob("resident.*.memtrace"))
+    now = report_rss(tracer, process.pid, directory)[0]["resident_now"]
+
+    def latest():
+        looks = TraceFile(path).looks
+        return looks[-1] if looks and is_near(looks[-1]["rss_bytes"], now["rss_bytes"], now["rss_bytes"] // 30) else None
+
+    tap.ok(wait_until(latest), "there is a look at what there is", TraceFile(path).looks)
+    snapshot = directory / "snapshot.memtrace"
+    execute([str(tracer.build.tool), "snapshot", str(process.pid), "-o", str(snapshot)], cwd=directory)
+    process.kill()
+    process.wait()
+    content, text = report_rss(tracer, path, directory)
+    looks = content["resident"]
+    tap.equal([(look["time_ns"] + TraceFile(path).header["start_time_ns"], look["rss_bytes"]) for look in looks],
+              [(look["time_ns"], look["rss_bytes"]) for look in TraceFile(path).looks], "killed: all looks are shown")
+    for look in looks:
+        tap.equal(sum(look.get(f"{kind}_bytes", 0) for kind in (*KINDS, "unexplained")), look["rss_bytes"],
+                  "the kinds sum to RSS")
+    last = looks[-1]
+    tap.ok(abs(last["unexplained_bytes"]) < TOLERANCE, "next to nothing is left to explain", last)
+    for kind in KINDS:
+        tap.ok(is_near(last[f"{kind}_bytes"], now[f"{kind}_bytes"], 2 * TOLERANCE if kind == "recorder" else 64 * 1024),
+               f"{kind}: as the tool has found it", (last[f"{kind}_bytes"], now[f"{kind}_bytes"]))
+    tap.ok(is_near(last["absent_live_bytes"], 32 << 20, 8192), "a block that was never touched is not resident", last)
+    tap.ok("when last looked at" in text and "around them" in text and "memtrace itself" in text, "in words", text)
+    tap.equal(report_rss(tracer, snapshot, directory)[0]["resident"], looks, "a snapshot has them, too")
+
+
+def check_looks_at_the_end(tap, tracer):
+    """At the end, and at a peak that was before it."""
+    with Growing(tracer) as growing:
+        peak = growing.look("++++")[0].rss
+        tap.ok(wait_until(lambda: any(look["rss_bytes"] >= peak - peak // 32 for look in growing.trace().looks)),
+               "the peak has a look", growing.trace().looks)
+        growing.do("----")
+        path = growing.end().trace.path
+    content, text = report_rss(tracer, path, path.parent)
+    last, largest = content["resident"][-1], max(content["resident"], key=lambda look: look["rss_bytes"])
+    tap.equal(last["time_ns"], content["rss"]["last"]["time_ns"], "the last look is of the end")
+    tap.ok(largest["live_bytes"] >= 4 * STEP > STEP > last["live_bytes"], "what was live at the peak, and at the end",
+           (largest, last))
+    tap.ok(all(look["stacks_bytes"] > 0 and look["files_bytes"] > 0 and look["recorder_bytes"] > 0
+               for look in content["resident"]), "stacks, files and the recorder's own are always there")
+    tap.ok(re.search(r"at the peak of RSS +at the end\n", text.split("what is resident")[1]), "in words, side by side", text)
+    trace = tracer.run([tracer.build.program("exact_lines")]).trace
+    text = report_rss(tracer, trace.path, trace.path.parent)[1]
+    has_short = trace.points[-1]["time_ns"] - trace.header["start_time_ns"] < 10 ** 8
+    tap.ok(not has_short or "less than 0.1 s" in text, "of a very short run one line says why there is none", text)
+
+
+def check_looks_of_a_child(tap, tracer):
+    """A forked child looks for itself, and inherits no looks."""
+    with Growing(tracer) as growing:
+        growing.look("++")
+        tap.ok(wait_until(lambda: growing.trace().looks), "the parent has been looked at")
+        growing.do("f")
+        pid = growing.process.pid
+        child = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text())
+        tap.ok(wait_until(lambda: growing.trace(child).looks), "and the child")
+        trace = growing.trace(child)
+        tap.ok(trace.looks[0]["time_ns"] >= trace.header["start_time_ns"], "after its start", trace.looks)
+        tap.ok(trace.looks[-1]["bytes"][0] >= 3 * STEP, "with what it has inherited", trace.looks)
 
 
 def check_off(tap, tracer):
@@ -380,7 +461,8 @@ def check_kills(tap, tracer):
 
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
-        for check in (check_against_proc, check_shares, check_cgroup, check_short, check_children, check_gaps, check_explained, check_off,
+        for check in (check_against_proc, check_shares, check_cgroup, check_short, check_children, check_gaps, check_explained, check_looks, check_looks_at_the_end,
+                      check_looks_of_a_child, check_off,
                       check_kills):
             tap.run(check, tracer, name=check.__name__)
 

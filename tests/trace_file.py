@@ -194,6 +194,13 @@ class TraceFile:
         return self._lazy("_modules", "MODULES", "trace_module")
 
     @property
+    def looks(self):
+        """What was resident, by time; without what was being written."""
+        looks = self._lazy("_looks", "RESIDENCE", "trace_residence")
+        return sorted((look for look in looks if look["time_ns"] and look["time_ns"] == look["end_time_ns"]),
+                      key=lambda look: look["time_ns"])
+
+    @property
     def threads(self):
         return self._lazy("_threads", "THREADS", "trace_thread")
 

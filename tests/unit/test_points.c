@@ -4,6 +4,7 @@
  * Time is simulated, and so are the process and the trace file: a plain mapping that grows as it is
  * asked to, or refuses. */
 #include "clock.h"
+#include "looks.h"
 #include "options.h"
 #include "series.h"
 #include "tap.h"
@@ -91,6 +92,20 @@ void trace_count_anomaly(enum trace_anomaly anomaly)
 
 void usage_begin(void)
 {
+}
+
+void looks_begin(void)
+{
+}
+
+void looks_tick(const struct trace_point *point)
+{
+    (void)point;
+}
+
+void looks_end(const struct trace_point *point)
+{
+    (void)point;
 }
 
 static const struct trace_point *points(void)
