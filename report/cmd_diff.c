@@ -520,6 +520,11 @@ static void complain_of_growth(const struct diff *diff)
     if (growth->item_count > GROWTH_LINES_MAX)
         fprintf(stderr, "memtrace:   and %" PRIu32 " more\n",
                 growth->item_count - GROWTH_LINES_MAX);
+    if (growth->item_count && diff->comparison.naming.is_changed &&
+        diff->request->query.group_by == GROUP_BY_LINE)
+        fputs("memtrace: builds differ, and lines move when a source changes: --group-by=function "
+              "compares what does not\n",
+              stderr);
 }
 
 static int print_times(struct diff *diff)

@@ -355,7 +355,9 @@ static int complain_of_nothing(const struct runs *runs, const struct request *re
 {
     struct error error;
     if (request->query.quantity_count)
-        error_set(&error, "%s was not recorded in it", quantity_word(request->query.quantities[0]));
+        error_set(&error, "%s was not recorded in it%s",
+                  quantity_word(request->query.quantities[0]),
+                  quantity_remedy(request->query.quantities[0]));
     else
         error_set(&error, "nothing over time is in it: no series and no history were kept");
     return command_complain(runs->items[0].path, &error);
@@ -373,7 +375,8 @@ static bool choose_measures(struct plot_query *query, const struct runs *runs, b
         if (runs_know(runs, query->quantities[i]))
             query->quantities[kept++] = query->quantities[i];
         else
-            fprintf(stderr, "memtrace: %s was not recorded\n", quantity_word(query->quantities[i]));
+            fprintf(stderr, "memtrace: %s was not recorded%s\n",
+                    quantity_word(query->quantities[i]), quantity_remedy(query->quantities[i]));
     query->quantity_count = kept;
     return kept;
 }

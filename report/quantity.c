@@ -45,6 +45,21 @@ const char *quantity_about(enum quantity quantity)
     return quantities[quantity].about;
 }
 
+const char *quantity_remedy(enum quantity quantity)
+{
+    switch (quantity) {
+    case QUANTITY_PSS:
+    case QUANTITY_USS:
+        return ": memtrace run --pss-interval=1s does";
+    case QUANTITY_LIMIT:
+        return ": its control group has none";
+    case QUANTITY_CGROUP:
+        return ": it is in none whose memory is counted";
+    default:
+        return "";
+    }
+}
+
 enum unit quantity_unit(enum quantity quantity)
 {
     return quantities[quantity].unit;
