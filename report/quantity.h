@@ -24,9 +24,9 @@ enum quantity {
     QUANTITY_COUNT
 };
 
-const char *quantity_word(enum quantity quantity);  /* of the command line */
-const char *quantity_label(enum quantity quantity); /* of a plot */
-const char *quantity_about(enum quantity quantity); /* one line */
+const char *quantity_word(enum quantity quantity);   /* of the command line */
+const char *quantity_label(enum quantity quantity);  /* of a plot */
+const char *quantity_about(enum quantity quantity);  /* one line */
 const char *quantity_remedy(enum quantity quantity); /* "", or why it may not be known */
 enum unit quantity_unit(enum quantity quantity);
 bool quantity_from_word(const char *word, enum quantity *ret_quantity);
