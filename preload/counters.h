@@ -31,8 +31,12 @@ static inline void counters_settle_shared(struct trace_counters *counters)
     uint64_t before = __atomic_exchange_n(&counters->peak_epoch, epoch, __ATOMIC_RELAXED);
     if (before == epoch)
         return;
-    counters->peak_bytes = (int64_t)(counters->alloc_bytes - counters->freed_bytes);
-    counters->peak_count = (int64_t)(counters->alloc_count - counters->free_count);
+    uint64_t bytes = __atomic_load_n(&counters->alloc_bytes, __ATOMIC_RELAXED) -
+                     __atomic_load_n(&counters->freed_bytes, __ATOMIC_RELAXED);
+    uint64_t count = __atomic_load_n(&counters->alloc_count, __ATOMIC_RELAXED) -
+                     __atomic_load_n(&counters->free_count, __ATOMIC_RELAXED);
+    __atomic_store_n(&counters->peak_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&counters->peak_count, (int64_t)count, __ATOMIC_RELAXED);
 }
 
 static inline bool counters_are_shared(uint32_t counters)

@@ -29,15 +29,17 @@ enum {
     STAMP_SHARE = 4096 /* a peak higher by less than this part does not get a new time */
 };
 
-static int64_t timed_peak; /* the last peak with a time; shared and racy: at worst a stamp more */
+static int64_t timed_peak; /* the last peak with a time; two threads at once: a stamp more */
 
 static void note_peak_time(int64_t peak)
 {
-    if (peak - timed_peak <= timed_peak / STAMP_SHARE)
+    int64_t timed = __atomic_load_n(&timed_peak, __ATOMIC_RELAXED);
+    if (peak - timed <= timed / STAMP_SHARE)
         return;
-    timed_peak = peak;
-    trace.header->peak_time_ns = clock_monotonic_ns();
-    trace.header->last_seen_ns = trace.header->peak_time_ns;
+    uint64_t now_ns = clock_monotonic_ns();
+    __atomic_store_n(&timed_peak, peak, __ATOMIC_RELAXED);
+    __atomic_store_n(&trace.header->peak_time_ns, now_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&trace.header->last_seen_ns, now_ns, __ATOMIC_RELAXED);
 }
 
 void heap_begin(int64_t live_bytes)
@@ -122,19 +124,34 @@ void heap_after_fork(void)
 static void flush_sole(struct thread *thread)
 {
     struct trace_header *header = trace.header;
-    header->live_bytes += thread->unflushed_bytes;
+    int64_t live = header->live_bytes + thread->unflushed_bytes;
+    int64_t peak = header->peak_bytes;
+    __atomic_store_n(&header->live_bytes, live, __ATOMIC_RELAXED);
     thread->unflushed_bytes = 0;
-    if (header->live_bytes > header->peak_bytes) {
-        header->peak_bytes = header->live_bytes;
-        header->peak_epoch++;
-        note_peak_time(header->peak_bytes);
+    if (live > peak) {
+        peak = live;
+        __atomic_store_n(&header->peak_bytes, peak, __ATOMIC_RELAXED);
+        __atomic_store_n(&header->peak_epoch, header->peak_epoch + 1, __ATOMIC_RELAXED);
+        note_peak_time(peak);
     }
-    thread->flush_above = header->peak_bytes - header->live_bytes;
+    thread->flush_above = peak - live;
     thread->flush_below = INT64_MIN;
+}
+
+/* While the thread that was alone may be in flush_sole, which does not know of others. */
+static void hold_back(struct thread *thread)
+{
+    int64_t slack = thread_slack_bytes();
+    thread->flush_above = thread->unflushed_bytes + slack;
+    thread->flush_below = thread->unflushed_bytes - slack;
 }
 
 static void flush_shared(struct thread *thread)
 {
+    if (unlikely(!thread_sole_is_over(thread))) {
+        hold_back(thread);
+        return;
+    }
     struct trace_header *header = trace.header;
     int64_t live =
         __atomic_add_fetch(&header->live_bytes, thread->unflushed_bytes, __ATOMIC_RELAXED);

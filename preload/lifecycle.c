@@ -224,6 +224,12 @@ static void start(void)
 
 /* --- fork --- */
 
+/* By the kernel, in a forked child. */
+static bool is_wiped(void)
+{
+    return __atomic_load_n(thread_generation, __ATOMIC_RELAXED) == 0;
+}
+
 static void become_child(void)
 {
     lock_reset(&trace_lock);
@@ -393,13 +399,13 @@ static struct thread *enter_ready(uint64_t sp)
     if (thread->busy && !is_abandoned(thread, sp))
         return nested();
     if (thread->busy) {
-        thread->busy = BUSY_NOT;
+        __atomic_store_n(&thread->busy, BUSY_NOT, __ATOMIC_RELAXED);
         thread_abandoned(thread);
         pools_abandoned(thread);
         mappings_abandoned(thread);
     }
     world_wait();
-    if (thread->generation != *thread_generation)
+    if (thread->generation != __atomic_load_n(thread_generation, __ATOMIC_RELAXED))
         thread_catch_up(thread);
     return thread;
 }
@@ -407,7 +413,7 @@ static struct thread *enter_ready(uint64_t sp)
 /* The calling thread, at the door, or one of the treatments. */
 static struct thread *enter(uint64_t sp)
 {
-    if ((state == STATE_READY || state == STATE_BEFORE_OWN_TRACE) && *thread_generation == 0)
+    if ((state == STATE_READY || state == STATE_BEFORE_OWN_TRACE) && is_wiped())
         become_child();
     enum state now = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
     if (unlikely(now == STATE_NEW)) {
@@ -465,12 +471,12 @@ static bool is_trace_ours(void)
 
 bool lifecycle_is_recording(void)
 {
-    return state == STATE_READY && *thread_generation != 0;
+    return state == STATE_READY && !is_wiped();
 }
 
 bool lifecycle_may_record(void)
 {
-    bool is_child = *thread_generation == 0;
+    bool is_child = is_wiped();
     return state == STATE_BEFORE_OWN_TRACE ||
            (state == STATE_READY && (!is_child || options.follow_fork));
 }
@@ -540,7 +546,7 @@ bool lifecycle_make_ready(void)
 {
     if (lifecycle_is_recording() && !is_trace_ours())
         return false;
-    if (state == STATE_READY && *thread_generation == 0)
+    if (state == STATE_READY && is_wiped())
         become_child();
     if (state == STATE_BEFORE_OWN_TRACE)
         promote();
@@ -572,6 +578,7 @@ void lifecycle_before_main(void)
         return;
     if (real.on_exit)
         real.on_exit(note_status, NULL);
+    thread_announce_fences(); /* while there is only one thread */
     sampler_start();
     ticker_start();
 }

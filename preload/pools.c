@@ -132,6 +132,17 @@ static void give_memory_back(const struct pool_shard *shard)
     arena_unmap((void *)shard->chains_address, shard->room * sizeof(uint32_t));
 }
 
+/* All of it but the lock, which others look at meanwhile. */
+static struct pool_shard content(const struct pool_shard *shard)
+{
+    return (struct pool_shard){.room = shard->room,
+                               .used = shard->used,
+                               .taken = shard->taken,
+                               .free = shard->free,
+                               .blocks_address = shard->blocks_address,
+                               .chains_address = shard->chains_address};
+}
+
 static void rehash(struct pool_shard *shard, const struct pool_shard *old)
 {
     const uint32_t *chains = (const uint32_t *)old->chains_address;
@@ -146,7 +157,7 @@ static void rehash(struct pool_shard *shard, const struct pool_shard *old)
 
 static bool grow(struct pool_shard *shard)
 {
-    struct pool_shard old = *shard;
+    const struct pool_shard old = content(shard);
     uint32_t room = old.room ? 2 * old.room : FIRST_ROOM;
     void *blocks = arena_map(room * sizeof(struct pool_block));
     void *chains = arena_map(room * sizeof(uint32_t));
@@ -157,12 +168,12 @@ static bool grow(struct pool_shard *shard)
     }
     shard->blocks_address = (uint64_t)blocks;
     shard->chains_address = (uint64_t)chains;
-    shard->room = room;
+    __atomic_store_n(&shard->room, room, __ATOMIC_RELAXED);
     shard->used = old.used ? old.used : 1;
     if (old.room)
         rehash(shard, &old);
     give_memory_back(&old);
-    is_used = true;
+    __atomic_store_n(&is_used, true, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -434,7 +445,7 @@ static struct live_block find_anywhere(uint64_t address)
     uint64_t old = 0;
     sys(__NR_rt_sigprocmask, LOCK_SIG_SETMASK, &all, &old, sizeof all);
     for (uint32_t i = 0; i < POOL_SHARDS; i++)
-        if (shards[i].room && hold(&shards[i], NOBODY)) {
+        if (__atomic_load_n(&shards[i].room, __ATOMIC_RELAXED) && hold(&shards[i], NOBODY)) {
             find_at(&shards[i], address, &found);
             let_go(&shards[i]);
         }
@@ -446,7 +457,7 @@ struct live_block pools_find(const void *block)
 {
     const struct thread *thread = thread_self;
     const struct domain_thread *own = thread ? thread->domains[DOMAIN_POOL] : NULL;
-    if (!is_used || !block || (own && own->is_busy))
+    if (!__atomic_load_n(&is_used, __ATOMIC_RELAXED) || !block || (own && own->is_busy))
         return (struct live_block){0};
     return find_anywhere((uint64_t)block);
 }

@@ -10,6 +10,7 @@
 #include "text.h"
 #include "trace_file.h"
 
+#include <linux/membarrier.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
 #include <sys/mman.h>
@@ -18,7 +19,8 @@ enum {
     SLACK_TOTAL_BYTES = 64 * 1024, /* what all threads together may hold back, as far as */
     SLACK_MIN_BYTES = 1024,        /* each may hold back at least this */
     RECORDS_MAX = 8192,            /* threads shown one by one; older ones are summed up */
-    REAP_MARGIN = 16
+    REAP_MARGIN = 16,
+    SOLE_ASKED_MAX = 1000 /* it may have been ended in the middle */
 };
 
 __thread struct thread *thread_self;
@@ -32,7 +34,9 @@ static uint32_t reap_at =
     REAP_MARGIN;             /* attached threads that make a look for dead ones worth it */
 static struct thread *spare; /* of dead threads */
 static uint64_t code_epoch;
-static bool is_shared; /* more than one thread has been seen */
+static bool is_shared;      /* more than one thread has been seen */
+static struct thread *sole; /* was alone, and may not know yet that it is not; NULL: none does */
+static uint32_t sole_asked; /* times that somebody has asked whether it does */
 static uint64_t last_generation;
 
 bool thread_init(void)
@@ -73,6 +77,51 @@ int64_t thread_slack_bytes(void)
     return slack > SLACK_MIN_BYTES ? slack : SLACK_MIN_BYTES;
 }
 
+/* --- the second thread ---
+ *
+ * One thread alone changes the heap's totals without atomic operations. It learns at its next call
+ * that there are others; a call that it is inside meanwhile is waited for. The fence is what makes
+ * "it is not inside" mean that it will see the new generation when it is, see thread_begin. */
+
+void thread_announce_fences(void)
+{
+    sys(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0);
+}
+
+bool thread_put_fence_into_all(void)
+{
+    if (sys(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0)
+        return true;
+    thread_announce_fences();
+    return sys(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
+}
+
+static void note_second(struct thread *first)
+{
+    __atomic_store_n(&is_shared, true, __ATOMIC_RELAXED);
+    thread_raise_generation();
+    if (thread_put_fence_into_all())
+        __atomic_store_n(&sole, first, __ATOMIC_RELEASE);
+}
+
+static void forget_sole(void)
+{
+    __atomic_store_n(&sole, NULL, __ATOMIC_RELEASE);
+    __atomic_store_n(&sole_asked, 0, __ATOMIC_RELAXED);
+}
+
+bool thread_sole_is_over(const struct thread *asker)
+{
+    const struct thread *first = __atomic_load_n(&sole, __ATOMIC_ACQUIRE);
+    if (likely(!first))
+        return true;
+    if (first != asker && __atomic_load_n(&first->busy, __ATOMIC_ACQUIRE) != BUSY_NOT &&
+        __atomic_add_fetch(&sole_asked, 1, __ATOMIC_RELAXED) < SOLE_ASKED_MAX)
+        return false;
+    forget_sole();
+    return true;
+}
+
 /* --- what becomes of dead threads, under trace_lock --- */
 
 static void note_end(struct thread *thread)
@@ -88,6 +137,8 @@ static void retire(struct thread *thread)
     __atomic_fetch_add(&trace.header->live_bytes, thread->unflushed_bytes + thread->nested_bytes,
                        __ATOMIC_RELAXED);
     note_end(thread);
+    if (thread == sole)
+        forget_sole();
     callsite_retire(&thread->sites);
     for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
         if (thread->domains[domain])
@@ -96,7 +147,7 @@ static void retire(struct thread *thread)
         callsite_retire(&thread->sampled->sites[i]);
     thread->next = spare;
     spare = thread;
-    attached_count--;
+    __atomic_store_n(&attached_count, attached_count - 1, __ATOMIC_RELAXED);
 }
 
 bool thread_has_ended(const struct thread *thread)
@@ -256,10 +307,8 @@ static void note_shared(void)
     int64_t slack;
     if (attached_count < 2)
         return;
-    if (!is_shared) {
-        __atomic_store_n(&is_shared, true, __ATOMIC_RELAXED);
-        thread_raise_generation();
-    }
+    if (!is_shared)
+        note_second(attached->next);
     slack = thread_slack_bytes() * attached_count;
     if ((uint64_t)slack > trace.header->peak_slack_bytes)
         trace.header->peak_slack_bytes = (uint64_t)slack;
@@ -282,7 +331,7 @@ static struct thread *attach(uint32_t tid)
     thread->totals = &trace.threads[thread->index];
     thread->next = attached;
     attached = thread;
-    attached_count++;
+    __atomic_store_n(&attached_count, attached_count + 1, __ATOMIC_RELAXED);
     note_shared();
     return thread;
 }
@@ -376,4 +425,5 @@ void thread_after_fork(void)
     attached_count = 0;
     reap_at = REAP_MARGIN;
     is_shared = false;
+    forget_sole();
 }

@@ -120,7 +120,7 @@ static inline bool thread_begin(struct thread *thread, enum busy busy, uint64_t 
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (likely(thread->generation == __atomic_load_n(thread_generation, __ATOMIC_RELAXED)))
         return true;
-    thread->busy = BUSY_NOT;
+    __atomic_store_n(&thread->busy, BUSY_NOT, __ATOMIC_RELAXED);
     return false;
 }
 
@@ -166,6 +166,16 @@ void thread_visit(void (*visit)(struct thread *thread, void *data), void *data);
 
 /* Whether the kernel knows a thread no more. */
 bool thread_has_ended(const struct thread *thread);
+
+/* Puts a memory fence into all threads of the process; false where the kernel does not. The first
+ * of these takes long in a process with several threads, unless it has been announced. */
+bool thread_put_fence_into_all(void);
+void thread_announce_fences(void);
+
+/* False while the thread that was alone until another one attached may still be in the middle of a
+ * call in which it does not know better. The others do not touch then what it changes without
+ * atomic operations. */
+bool thread_sole_is_over(const struct thread *asker);
 
 /* How many live bytes each thread may hold back from the header now. */
 int64_t thread_slack_bytes(void);

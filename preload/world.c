@@ -9,7 +9,6 @@
 #include "trace_file.h"
 
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <time.h>
 
 enum {
@@ -24,14 +23,6 @@ static uint64_t signals;    /* of the thread that holds it */
 static uint32_t is_stopped; /* a futex */
 
 /* --- the one who stops --- */
-
-static bool put_fence_into_all(void)
-{
-    if (sys(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0)
-        return true;
-    return sys(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0 &&
-           sys(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
-}
 
 static void count(struct thread *thread, void *data)
 {
@@ -87,7 +78,7 @@ bool world_stop(void)
     __atomic_store_n(&is_stopped, 1, __ATOMIC_RELEASE);
     thread_raise_generation();
     thread_visit(count, &threads); /* one that attaches after this sees that the world is stopped */
-    if (threads < 2 || (put_fence_into_all() && wait_for_all()))
+    if (threads < 2 || (thread_put_fence_into_all() && wait_for_all()))
         return true;
     world_go_on();
     return false;
