@@ -788,6 +788,16 @@ static bool is_before_function(const struct loaded_object *object, uint64_t addr
            fde.start == address + 1;
 }
 
+bool cfi_function_start(const struct loaded_object *object, uint64_t address, uint64_t *ret_start)
+{
+    struct fde fde;
+    uint64_t fde_address = object->eh_frame_hdr ? find_fde(object, address) : 0;
+    if (!fde_address || !read_fde(object, fde_address, address, &fde))
+        return false;
+    *ret_start = fde.start;
+    return true;
+}
+
 struct rule cfi_rule(const struct loaded_object *object, uint64_t address)
 {
     struct rule unknown = {.kind = RULE_UNKNOWN};

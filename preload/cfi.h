@@ -46,4 +46,7 @@ _Static_assert(sizeof(struct rule) == 8, "a rule is stored and loaded as one wor
 /* The rule for the instruction at address in object. Reads only object's own memory. */
 struct rule cfi_rule(const struct loaded_object *object, uint64_t address);
 
+/* Where the function that holds it begins. False: nothing tells. */
+bool cfi_function_start(const struct loaded_object *object, uint64_t address, uint64_t *ret_start);
+
 #endif

@@ -127,6 +127,11 @@ static bool read_cpu_hz(const char *value)
     return read_hz(value, &options.cpu_hz);
 }
 
+static bool read_wall_hz(const char *value)
+{
+    return read_hz(value, &options.wall_hz);
+}
+
 static bool read_cpu_engine(const char *value)
 {
     static const char *const names[ENGINE_COUNT] = TRACE_ENGINE_NAMES;
@@ -178,6 +183,7 @@ static const struct {
     {"PSS_INTERVAL=", read_pss_interval},
     {"SNAPSHOT=", read_snapshot},
     {"CPU_HZ=", read_cpu_hz},
+    {"WALL_HZ=", read_wall_hz},
     {"CPU_ENGINE=", read_cpu_engine},
     {"CPU_BUDGET=", read_cpu_budget},
     {"WARNED=", read_warned},
@@ -202,6 +208,8 @@ void options_read(char **environment)
         if (variable && !read_one(variable))
             bad = *environment;
     }
+    if (!options.cpu_hz)
+        options.cpu_hz = options.wall_hz; /* the other part of the same time */
     if (bad && !is_warned)
         text_warn("unknown option or bad value, ignored: ", bad, "");
 }

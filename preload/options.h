@@ -30,7 +30,8 @@ struct options {
     uint64_t rss_interval_ns;     /* MEMTRACE_RSS_INTERVAL, 0: no series */
     uint64_t pss_interval_ns;     /* MEMTRACE_PSS_INTERVAL, 0: neither PSS nor USS */
     uint32_t cpu_hz;              /* MEMTRACE_CPU_HZ, samples per second of CPU time; 0: none */
-    uint32_t wall_hz;             /* MEMTRACE_WALL_HZ, of everybody's time; 0: none */
+    uint32_t wall_hz;             /* MEMTRACE_WALL_HZ, looks per second at threads that are not on
+                                     a CPU; 0: none. It brings samples of CPU time along */
     uint32_t engine;             /* MEMTRACE_CPU_ENGINE, enum trace_engine; ENGINE_NONE: the best */
     uint32_t cpu_budget_percent; /* MEMTRACE_CPU_BUDGET, that sampling may take */
 };

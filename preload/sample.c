@@ -43,10 +43,9 @@ struct trace_sampler *sample_account(enum trace_domain domain)
     return __atomic_load_n(&accounts[domain], __ATOMIC_ACQUIRE);
 }
 
-/* Both kinds of wall-clock samples have one account. */
 static struct trace_sampler *account_of(const struct sample *sample)
 {
-    return sample_account(sample->domain == DOMAIN_CPU ? DOMAIN_CPU : DOMAIN_WALL_ON);
+    return sample_account(sample->domain);
 }
 
 void sample_lose(const struct sample *sample)
@@ -94,11 +93,12 @@ static void add(struct trace_counters *counters, const struct sample *sample)
     __atomic_fetch_add(&counters->freed_bytes, sample->time_ns, __ATOMIC_RELEASE);
 }
 
-static void book(uint32_t thread, const struct unwinder *unwinder, const struct sample *sample)
+static void book(uint32_t thread, uint32_t counters, const struct unwinder *unwinder,
+                 const struct sample *sample)
 {
     struct trace_sampler *account = account_of(sample);
-    if (sample->domain == DOMAIN_CPU)
-        __atomic_fetch_add(&trace.threads[thread].sampled_ns, sample->time_ns, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&trace.threads[thread].sampled_ns, sample->time_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&trace.threads[thread].ran_at, counters, __ATOMIC_RELAXED);
     if (!account)
         return;
     __atomic_fetch_add(&account->samples, 1, __ATOMIC_RELAXED);
@@ -117,7 +117,7 @@ void sample_count(const struct sample_owner *owner, struct unwinder *unwinder,
         return;
     }
     add(&trace.counters[counters], sample);
-    book(owner->thread, unwinder, sample);
+    book(owner->thread, counters, unwinder, sample);
 }
 
 void sample_take(struct thread *thread, const struct interrupted *at, const struct sample *sample)

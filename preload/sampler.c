@@ -18,6 +18,7 @@
 #include "sample.h"
 #include "sampler_ring.h"
 #include "sampler_signal.h"
+#include "sampler_waits.h"
 #include "small_file.h"
 #include "sys.h"
 #include "text.h"
@@ -283,6 +284,8 @@ static uint64_t own_ns(void)
     uint64_t ticker_ns = 0;
     if (ticker_tid)
         clock_thread_cpu_ns(ticker_tid, &ticker_ns);
+    uint64_t waits_ns = sampler_waits_own_ns();
+    ticker_ns -= waits_ns < ticker_ns ? waits_ns : ticker_ns;
     return ticker_ns + account->samples * account->cost_ns;
 }
 
@@ -431,21 +434,42 @@ static void tick_with_rings(uint64_t now_ns)
     }
 }
 
+/* --- those that wait --- */
+
+static void tick_of_waits(uint64_t now_ns)
+{
+    uint64_t mask = lock_enter(&ring_lock);
+    if (!unloadings) {
+        sampler_waits_search();
+        sampler_waits_look(now_ns, next_random());
+    }
+    lock_leave(&ring_lock, mask);
+}
+
+static void settle_waits(void)
+{
+    uint64_t mask = lock_enter(&ring_lock);
+    sampler_waits_settle();
+    lock_leave(&ring_lock, mask);
+}
+
 void sampler_settle(void)
 {
     if (!is_on)
         return;
     if (has_rings())
         empty_rings();
+    settle_waits();
     settle();
 }
 
 void sampler_before_unload(void)
 {
-    if (!is_on || !has_rings())
+    if (!is_on || (!has_rings() && !sampler_waits_are_on()))
         return;
     uint64_t mask = lock_enter(&ring_lock);
-    sampler_ring_drain(account);
+    if (has_rings())
+        sampler_ring_drain(account);
     unloadings++;
     lock_leave(&ring_lock, mask);
 }
@@ -492,6 +516,8 @@ void sampler_start(void)
     random_state = account->start_time_ns ^ (uint64_t)trace.header->pid << 32;
     base_cpu_ns = process_cpu_ns();
     sample_set_account(DOMAIN_CPU, account);
+    if (options.wall_hz && sampler_waits_start(open_account()))
+        sampler_waits_search();
     __atomic_store_n(&is_on, true, __ATOMIC_RELEASE);
 }
 
@@ -543,7 +569,8 @@ void sampler_begin(void (*wake)(void))
 
 uint64_t sampler_due_ns(void)
 {
-    return is_on ? due_ns : UINT64_MAX;
+    uint64_t waits_due_ns = sampler_waits_due_ns();
+    return !is_on ? UINT64_MAX : due_ns < waits_due_ns ? due_ns : waits_due_ns;
 }
 
 static void forget_ring(struct thread *thread, void *data)
@@ -595,12 +622,17 @@ static void tick(uint64_t now_ns)
 
 void sampler_tick(uint64_t now_ns)
 {
-    if (!sampler_is_on() || (now_ns < due_ns && !__atomic_load_n(&is_announced, __ATOMIC_RELAXED)))
+    bool is_due = now_ns >= due_ns || __atomic_load_n(&is_announced, __ATOMIC_RELAXED);
+    bool are_waits_due = now_ns >= sampler_waits_due_ns();
+    if (!sampler_is_on() || (!is_due && !are_waits_due))
         return;
     uint32_t tid = (uint32_t)sys(__NR_gettid);
     if (tid != ticker_tid)
         begin_ticking(tid);
-    tick(now_ns);
+    if (is_due)
+        tick(now_ns);
+    if (are_waits_due)
+        tick_of_waits(now_ns);
 }
 
 void sampler_hold(void)
@@ -623,6 +655,7 @@ void sampler_after_fork(void)
     lock_reset(&hold_lock);
     lock_reset(&ring_lock);
     sampler_ring_after_fork();
+    sampler_waits_after_fork();
     unloadings = 0;
     is_announced = is_anybody_without_ring = false;
     drain_due_ns = look_due_ns = search_due_ns = waited_ns = 0;

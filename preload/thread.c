@@ -263,7 +263,7 @@ struct domain_thread *thread_add_domain(struct thread *thread, enum trace_domain
 
 static struct sampled *new_sampled(struct sampled *old, uint32_t tid)
 {
-    if (!options.cpu_hz && !options.wall_hz)
+    if (!options.cpu_hz)
         return NULL;
     struct sampled *sampled = old;
     if (!sampled)

@@ -58,6 +58,7 @@ struct sampled {
     bool has_sample;
     bool has_ring; /* the kernel takes its samples */
     bool has_no_ring;
+    bool is_watched; /* for where it waits */
     bool is_gone;
 };
 

@@ -224,13 +224,11 @@ enum trace_special {
  * objects lie inside blocks of the heap, and the heap inside mappings. The domains of time have
  * samples where those of memory have blocks, see struct trace_counters. */
 enum trace_domain {
-    DOMAIN_HEAP,     /* malloc and its family; all of the header's and the threads' totals */
-    DOMAIN_POOL,     /* memtrace_alloc() and memtrace_free() of the program's own allocators */
-    DOMAIN_MAPPED,   /* mmap, mremap, brk */
-    DOMAIN_CPU,      /* samples by CPU time */
-    DOMAIN_WALL_ON,  /* samples by wall-clock time, of threads that had run since the sample before
-                      */
-    DOMAIN_WALL_OFF, /* and of threads that had not */
+    DOMAIN_HEAP,    /* malloc and its family; all of the header's and the threads' totals */
+    DOMAIN_POOL,    /* memtrace_alloc() and memtrace_free() of the program's own allocators */
+    DOMAIN_MAPPED,  /* mmap, mremap, brk */
+    DOMAIN_CPU,     /* samples by CPU time */
+    DOMAIN_OFF_CPU, /* samples of threads that were off the CPU, by the rest of the time */
     DOMAIN_COUNT,
     MEMORY_DOMAIN_COUNT = DOMAIN_CPU
 };
@@ -304,7 +302,9 @@ struct trace_thread {
     uint64_t calls[CALL_MAX];
     uint64_t cpu_ns;     /* used while the CPU sampler ran, as last read; 0: none ran */
     uint64_t sampled_ns; /* of it, in samples */
-    uint64_t reserved[4];
+    uint32_t ran_at;     /* counters of its latest sample of CPU time; 0: none */
+    uint32_t reserved_too;
+    uint64_t reserved[3];
 };
 
 /* Where samples come from. */
@@ -323,9 +323,11 @@ enum trace_engine {
     }
 
 /* A sampler's account of itself. CPU time = sampled + overrun + exited + kernel + lost; what is
- * then still missing from cpu_ns is the remainder that the report names as unexplained. */
+ * then still missing from cpu_ns is the remainder that the report names as unexplained. That of
+ * DOMAIN_OFF_CPU is an account of the time of all threads: on the CPU, where the other sampler
+ * takes the samples, + sampled + exited + lost. */
 struct trace_sampler {
-    uint32_t domain;           /* DOMAIN_CPU or DOMAIN_WALL_ON */
+    uint32_t domain;           /* one of time */
     uint32_t engine;           /* enum trace_engine */
     uint32_t kernel_is_hidden; /* samples are taken in user mode only; kernel_ns has the rest */
     uint32_t signal;           /* that it uses, 0: none */
@@ -334,20 +336,22 @@ struct trace_sampler {
     uint64_t start_time_ns;
     uint64_t end_time_ns; /* 0: it runs */
     uint64_t samples;
-    uint64_t cpu_ns;     /* of the process since start_time_ns, without the recorder's thread */
+    uint64_t cpu_ns;     /* of the process since start_time_ns, without the recorder's thread;
+                            DOMAIN_OFF_CPU: time of all its threads */
     uint64_t sampled_ns; /* what samples stand for */
     uint64_t overrun_ns; /* for which there were expirations but only one sample for several */
-    uint64_t exited_ns;  /* of threads that ended before their next sample */
+    uint64_t exited_ns;  /* of threads that ended before their next sample, or have none yet */
     uint64_t kernel_ns;  /* in the kernel, where samples cannot be taken */
     uint64_t lost_ns;    /* samples that found no room */
     uint64_t lost_count;
     uint64_t truncated_count; /* stacks that were cut */
-    uint64_t cost_ns;         /* of one sample, as measured at the start */
-    uint64_t own_ns;          /* CPU time that sampling itself took, estimated from cost_ns */
+    uint64_t cost_ns; /* of one sample, as measured at the start; DOMAIN_OFF_CPU: of a look */
+    uint64_t own_ns;  /* CPU time that sampling itself took, estimated from cost_ns */
     uint64_t threads_seen;
     uint64_t threads_invisible; /* that had the signal blocked, or could not be opened */
     uint64_t last_errno;        /* why a better engine was not to be had */
-    uint64_t reserved[6];
+    uint64_t on_cpu_ns;         /* DOMAIN_OFF_CPU: of the time, on the CPU */
+    uint64_t reserved[5];
 };
 
 /* A moment that somebody named. */

@@ -3,6 +3,8 @@
 #include "unwind.h"
 
 #include "arena.h"
+#include "calls.h"
+#include "frame_pointer.h"
 #include "loader.h"
 #include "rules.h"
 #include "sys.h"
@@ -381,13 +383,6 @@ static __attribute__((noinline)) void replay(struct unwinder *unwinder, struct w
     }
 }
 
-static bool is_return_address(uint64_t address)
-{
-    struct loaded_object object;
-    return loader_find(address - 8, &object) && address - 8 >= object.start &&
-           address < object.end && arch_follows_call(address);
-}
-
 /* Code without CFI was taken to keep a frame pointer. If in truth fp is still its caller's, then
  * its own return address lies somewhere between sp and fp. So if nothing there can be one, fp
  * is its own. Where generated code is (in no file) the words cannot be judged: there the guess
@@ -403,14 +398,14 @@ static __attribute__((noinline)) bool is_believable(struct unwinder *unwinder,
     bool is_generated = !loader_find(from->pc - !from->is_exact, &object);
     unwinder->has_guess |= is_generated;
     if (is_generated)
-        return to->pc >= PAGE && (is_return_address(to->pc) || !loader_find(to->pc, &object));
-    if (from->fp - from->sp > SCAN_MAX_BYTES || !is_return_address(to->pc))
+        return to->pc >= PAGE && (calls_can_return_to(to->pc) || !loader_find(to->pc, &object));
+    if (from->fp - from->sp > SCAN_MAX_BYTES || !calls_can_return_to(to->pc))
         return false;
     for (uint64_t at = from->sp; at < from->fp; at += 8) {
         uint64_t word;
         bool is_new_page = at == from->sp || at % PAGE == 0;
         if ((is_new_page && !is_readable(at)) || !read_stack(unwinder, at, &word) ||
-            is_return_address(word))
+            calls_can_return_to(word))
             return false;
     }
     return true;
@@ -520,24 +515,15 @@ void unwinder_walk_interrupted(struct unwinder *unwinder, const struct frame_sta
 
 /* --- a stack that is not there any more --- */
 
-static bool read_copy(const struct stack_copy *copy, uint64_t address, uint64_t *ret_word)
-{
-    if (address & 7 || address < copy->start || copy->size_bytes < 8 ||
-        address - copy->start > copy->size_bytes - 8)
-        return false;
-    *ret_word = *(const uint64_t *)(copy->bytes + (address - copy->start));
-    return true;
-}
-
 static enum step step_signal_in_copy(const struct stack_copy *copy, const struct fresh_frame *from,
                                      struct fresh_frame *to)
 {
     uint64_t context = from->sp + ARCH_UCONTEXT_OFFSET;
     *to = (struct fresh_frame){.is_exact = true};
-    if (!read_copy(copy, context + ARCH_SAVED_PC, &to->pc) ||
-        !read_copy(copy, context + ARCH_SAVED_SP, &to->sp) ||
-        !read_copy(copy, context + ARCH_SAVED_FP, &to->fp) ||
-        !read_copy(copy, context + ARCH_SAVED_LR, &to->lr))
+    if (!stack_copy_read(copy, context + ARCH_SAVED_PC, &to->pc) ||
+        !stack_copy_read(copy, context + ARCH_SAVED_SP, &to->sp) ||
+        !stack_copy_read(copy, context + ARCH_SAVED_FP, &to->fp) ||
+        !stack_copy_read(copy, context + ARCH_SAVED_LR, &to->lr))
         return STEP_CUT;
     return to->pc ? STEP_SIGNAL : STEP_END;
 }
@@ -547,7 +533,7 @@ static bool find_cfa_in_copy(const struct stack_copy *copy, const struct fresh_f
 {
     uint64_t base = rule.kind == RULE_SP || rule.kind == RULE_DEREF_SP ? from->sp : from->fp;
     if (rule.kind >= RULE_DEREF_SP &&
-        !read_copy(copy, base + (uint64_t)(rule.ra_offset8 * 8), &base))
+        !stack_copy_read(copy, base + (uint64_t)(rule.ra_offset8 * 8), &base))
         return false;
     *ret_cfa = base + (uint64_t)(rule.cfa_offset8 * 8);
     return is_rootward(from, *ret_cfa) && (!rule.is_guess || *ret_cfa - from->sp < GUESS_MAX_BYTES);
@@ -561,11 +547,19 @@ static bool find_return_in_copy(const struct stack_copy *copy, const struct fres
         return from->is_exact;
     }
     int64_t offset8 = rule.kind >= RULE_DEREF_SP ? -1 : rule.ra_offset8;
-    return read_copy(copy, cfa + (uint64_t)(offset8 * 8), ret_pc);
+    return stack_copy_read(copy, cfa + (uint64_t)(offset8 * 8), ret_pc);
+}
+
+/* Makes the frame pointer known, if it has to be. */
+static bool settle_fp(const struct stack_copy *copy, struct fresh_frame *at, struct rule rule)
+{
+    if (at->fp != FRAME_POINTER_UNKNOWN || !frame_pointer_is_needed(rule))
+        return true;
+    return frame_pointer_find(copy, at->pc - 1, at->sp, rule, &at->fp);
 }
 
 static enum step step_in_copy(struct unwinder *unwinder, const struct stack_copy *copy,
-                              const struct fresh_frame *from, struct fresh_frame *to)
+                              struct fresh_frame *from, struct fresh_frame *to)
 {
     struct rule rule = rules_find(from->pc - !from->is_exact);
     uint64_t cfa, raw_pc;
@@ -573,18 +567,21 @@ static enum step step_in_copy(struct unwinder *unwinder, const struct stack_copy
         return STEP_END;
     if (rule.kind == RULE_SIGNAL)
         return step_signal_in_copy(copy, from, to);
+    if (!settle_fp(copy, from, rule))
+        return STEP_CUT;
     *to = (struct fresh_frame){.fp = from->fp};
     if (rule.kind == RULE_UNKNOWN || !find_cfa_in_copy(copy, from, rule, &cfa) ||
         !find_return_in_copy(copy, from, rule, cfa, &raw_pc))
         return STEP_CUT;
     uint64_t fp_slot =
         (rule.fp_kind == FP_AT_CFA ? cfa : from->fp) + (uint64_t)(rule.fp_offset8 * 8);
-    if (rule.fp_kind != FP_SAME && !read_copy(copy, fp_slot, &to->fp))
+    bool is_slot_known = rule.fp_kind != FP_AT_FP || from->fp != FRAME_POINTER_UNKNOWN;
+    if (rule.fp_kind != FP_SAME && is_slot_known && !stack_copy_read(copy, fp_slot, &to->fp))
         return STEP_CUT;
     to->sp = cfa;
     to->pc = arch_strip_pc(raw_pc);
     unwinder->has_guess |= rule.is_guess;
-    if (rule.is_guess && !is_return_address(to->pc))
+    if (rule.is_guess && !calls_can_return_to(to->pc))
         return STEP_CUT;
     return to->pc ? STEP_CALLER : STEP_END;
 }

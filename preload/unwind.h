@@ -12,6 +12,7 @@
 #ifndef MEMTRACE_UNWIND_H
 #define MEMTRACE_UNWIND_H
 
+#include "stack_copy.h"
 #include "sys.h"
 
 #include <stdbool.h>
@@ -165,14 +166,8 @@ void unwinder_walk(struct unwinder *unwinder, uint64_t pc, uint64_t sp, uint64_t
 void unwinder_walk_interrupted(struct unwinder *unwinder, const struct frame_start *start,
                                uint64_t lr);
 
-/* What was at the end of another thread's stack at a moment that has passed. */
-struct stack_copy {
-    uint64_t start; /* address of the first byte */
-    const char *bytes;
-    uint64_t size_bytes;
-};
-
-/* As unwinder_walk_interrupted, in a copy, by any thread; cut where the copy ends. */
+/* As unwinder_walk_interrupted, in a copy, by any thread; cut where the copy ends. The frame
+ * pointer may be FRAME_POINTER_UNKNOWN: it is looked for where it matters. */
 void unwinder_walk_copy(struct unwinder *unwinder, const struct frame_start *start, uint64_t lr,
                         const struct stack_copy *copy);
 

@@ -18,7 +18,8 @@ enum {
     ARCH_SAVED_FP = 176 + 8 + 29 * 8,
     ARCH_SAVED_LR = 176 + 8 + 30 * 8,
     ARCH_SAVED_SP = 176 + 8 + 31 * 8,
-    ARCH_SAVED_PC = 176 + 8 + 32 * 8
+    ARCH_SAVED_PC = 176 + 8 + 32 * 8,
+    ARCH_STUB_BYTES = 16
 };
 
 /* Removes a pointer authentication code; XPACLRI is a no-op on CPUs without. */
@@ -41,6 +42,42 @@ static inline bool arch_follows_call(uint64_t address)
 {
     uint32_t code = (address & 3) == 0 ? ((const uint32_t *)address)[-1] : 0;
     return (code & 0xfc000000) == 0x94000000 || (code & 0xfffffc1f) == 0xd63f0000;
+}
+
+/* Of the function that is called right before address; 0: the call does not say. */
+static inline uint64_t arch_call_target(uint64_t address)
+{
+    uint32_t code = ((const uint32_t *)address)[-1];
+    int64_t offset = (int64_t)((uint64_t)code << 38) >> 36;
+    return (code & 0xfc000000) == 0x94000000 ? address - 4 + (uint64_t)offset : 0;
+}
+
+/* Where a stub of the linker's leads: adrp x16, table; ldr x17, [x16, offset]. 0: it is none. */
+static inline uint64_t arch_stub_target(uint64_t address, uint64_t object_start,
+                                        uint64_t object_end)
+{
+    const uint32_t *code = (const uint32_t *)address;
+    code += code[0] == 0xd503245f; /* bti c */
+    if ((code[0] & 0x9f00001f) != 0x90000010 || (code[1] & 0xffc003ff) != 0xf9400211)
+        return 0;
+    int64_t pages =
+        (int64_t)((uint64_t)(code[0] >> 5 & 0x7ffff) << 45 | (uint64_t)(code[0] >> 29 & 3) << 43) >>
+        43;
+    uint64_t slot = ((uint64_t)code & ~(uint64_t)4095) + (uint64_t)(pages * 4096) +
+                    (uint64_t)(code[1] >> 10 & 0xfff) * 8;
+    if (slot < object_start || object_end - slot < 8)
+        return 0;
+    return *(const uint64_t *)slot;
+}
+
+/* The frame record is at sp, unless the function makes room on the stack as it goes. */
+static inline struct prologue arch_read_prologue(uint64_t start, uint64_t address,
+                                                 uint64_t object_end)
+{
+    (void)start;
+    (void)address;
+    (void)object_end;
+    return (struct prologue){.is_all = true};
 }
 
 /* True if the instruction before address, or at it, is a system call. */

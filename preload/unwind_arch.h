@@ -3,6 +3,15 @@
 #ifndef MEMTRACE_UNWIND_ARCH_H
 #define MEMTRACE_UNWIND_ARCH_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How far a function's first instructions put sp below its frame pointer. */
+struct prologue {
+    uint64_t size_bytes;
+    bool is_all; /* else it may be more */
+};
+
 #if defined(__x86_64__)
 #include "unwind_x86_64.h"
 #else

@@ -19,6 +19,7 @@ static void add(struct budget *budget, const struct trace_sampler *sampler)
     sum->sampled_ns += before.sampled_ns;
     sum->overrun_ns += before.overrun_ns;
     sum->exited_ns += before.exited_ns;
+    sum->on_cpu_ns += before.on_cpu_ns;
     sum->kernel_ns += before.kernel_ns;
     sum->lost_ns += before.lost_ns;
     sum->lost_count += before.lost_count;
@@ -32,14 +33,15 @@ static void add(struct budget *budget, const struct trace_sampler *sampler)
 
 void budget_init(struct budget *budget, const struct trace *trace, enum times_kind kind)
 {
-    uint32_t domain = kind == TIMES_CPU ? DOMAIN_CPU : DOMAIN_WALL_ON;
+    uint32_t domain = kind == TIMES_CPU ? DOMAIN_CPU : DOMAIN_OFF_CPU;
     *budget = (struct budget){0};
     for (uint32_t i = 0; i < trace->sampler_count; i++)
         if (trace->samplers[i].domain == domain)
             add(budget, &trace->samplers[i]);
     const struct trace_sampler *sum = &budget->sum;
-    budget->unexplained_ns = (int64_t)(sum->cpu_ns - sum->sampled_ns - sum->overrun_ns -
-                                       sum->exited_ns - sum->kernel_ns - sum->lost_ns);
+    budget->unexplained_ns =
+        (int64_t)(sum->cpu_ns - sum->on_cpu_ns - sum->sampled_ns - sum->overrun_ns -
+                  sum->exited_ns - sum->kernel_ns - sum->lost_ns);
 }
 
 /* --- words --- */
@@ -62,8 +64,34 @@ static void write_seconds(FILE *out, const char *before, int64_t time_ns, const 
 
 static void write_entry(FILE *out, uint64_t time_ns, const char *words)
 {
-    if (time_ns)
+    if (time_ns >= 500000)
         write_seconds(out, " + ", (int64_t)time_ns, words);
+}
+
+static void write_share(FILE *out, const char *before, uint64_t time_ns, uint64_t whole_ns)
+{
+    write_seconds(out, before, (int64_t)time_ns, "");
+    fprintf(out, " (%.1f %%)", share((double)time_ns, (double)whole_ns));
+}
+
+static const char *threads_word(uint64_t count)
+{
+    return count == 1 ? "thread" : "threads";
+}
+
+/* Of the time of all threads. */
+static void write_time(FILE *out, const struct budget *budget)
+{
+    const struct trace_sampler *sum = &budget->sum;
+    write_seconds(out, "  time     ", (int64_t)sum->cpu_ns, "");
+    fprintf(out, " of %s %s", text_count(sum->threads_seen).text, threads_word(sum->threads_seen));
+    write_share(out, " = on the CPU ", sum->on_cpu_ns, sum->cpu_ns);
+    write_share(out, " + off it ", sum->sampled_ns, sum->cpu_ns);
+    write_entry(out, sum->exited_ns, " off it, not known where");
+    write_entry(out, sum->lost_ns, " where stacks could not be seen");
+    if (budget->unexplained_ns > 500000)
+        write_seconds(out, " + ", budget->unexplained_ns, " unexplained");
+    fputc('\n', out);
 }
 
 static void write_account(FILE *out, const struct budget *budget)
@@ -71,9 +99,12 @@ static void write_account(FILE *out, const struct budget *budget)
     const struct trace_sampler *sum = &budget->sum;
     if (!sum->cpu_ns)
         return;
+    if (sum->domain == DOMAIN_OFF_CPU) {
+        write_time(out, budget);
+        return;
+    }
     write_seconds(out, "  cpu      ", (int64_t)sum->cpu_ns, "");
-    write_seconds(out, " = sampled ", (int64_t)sum->sampled_ns, "");
-    fprintf(out, " (%.1f %%)", share((double)sum->sampled_ns, (double)sum->cpu_ns));
+    write_share(out, " = sampled ", sum->sampled_ns, sum->cpu_ns);
     write_entry(out, sum->overrun_ns, " overrun");
     write_entry(out, sum->exited_ns, " of threads that ended between samples");
     write_entry(out, sum->kernel_ns, " in the kernel, not to be sampled");
@@ -90,19 +121,36 @@ static double rate_of(uint64_t period_ns)
     return period_ns ? 1e9 / (double)period_ns : 0;
 }
 
+/* How often it looked at threads off the CPU. */
+static void write_looks(FILE *out, const struct budget *budget)
+{
+    const struct trace_sampler *sum = &budget->sum;
+    fprintf(out, "  looks    %.0f Hz", rate_of(sum->period_ns));
+    if (sum->asked_period_ns && sum->asked_period_ns != sum->period_ns)
+        fprintf(out, " (%.0f Hz asked)", rate_of(sum->asked_period_ns));
+    fprintf(out, ", %s samples off the CPU", text_count(sum->samples).text);
+    write_seconds(out, ", cost ", (int64_t)sum->own_ns, " of CPU time\n");
+}
+
 static void write_engine(FILE *out, const struct budget *budget)
 {
     const struct trace_sampler *sum = &budget->sum;
+    if (sum->domain == DOMAIN_OFF_CPU) {
+        write_looks(out, budget);
+        return;
+    }
     double busy_ns = (double)(sum->cpu_ns ? sum->cpu_ns : sum->sampled_ns);
     fprintf(out, "  sampler  %s, %.0f Hz", engine_name(sum->engine), rate_of(sum->period_ns));
     if (sum->asked_period_ns && sum->asked_period_ns != sum->period_ns)
         fprintf(out, " (%.0f Hz asked)", rate_of(sum->asked_period_ns));
-    if (sum->domain == DOMAIN_CPU && busy_ns > 0)
+    if (busy_ns > 0)
         fprintf(out, ", %.0f Hz delivered", (double)sum->samples * 1e9 / busy_ns);
     fprintf(out, ", %s samples of %s %s", text_count(sum->samples).text,
-            text_count(sum->threads_seen).text, sum->threads_seen == 1 ? "thread" : "threads");
-    if (sum->own_ns && sum->cpu_ns)
+            text_count(sum->threads_seen).text, threads_word(sum->threads_seen));
+    if (sum->own_ns && sum->cpu_ns > UINT64_C(4) * sum->own_ns)
         fprintf(out, ", cost %.1f %%", share((double)sum->own_ns, (double)sum->cpu_ns));
+    else if (sum->own_ns) /* of a program that sleeps, say */
+        write_seconds(out, ", cost ", (int64_t)sum->own_ns, " of CPU time");
     fputc('\n', out);
 }
 
@@ -147,7 +195,20 @@ void budget_write_json(struct json *json, const struct budget *budget, const str
         json_member_signed(json, "sampled_kernel_ns", whole->kernel_ns);
     else
         json_member_signed(json, "off_cpu_ns", whole->off_ns);
-    if (budget->sampler_count) {
+    if (budget->sampler_count && kind == TIMES_WALL) {
+        json_member_unsigned(json, "period_ns", sum->period_ns);
+        json_member_unsigned(json, "asked_period_ns", sum->asked_period_ns);
+        json_member_unsigned(json, "time_ns", sum->cpu_ns);
+        json_member_unsigned(json, "on_cpu_ns", sum->on_cpu_ns);
+        json_member_unsigned(json, "off_cpu_known_ns", sum->sampled_ns);
+        json_member_unsigned(json, "off_cpu_unknown_ns", sum->exited_ns);
+        json_member_unsigned(json, "lost_ns", sum->lost_ns);
+        json_member_signed(json, "unexplained_ns", budget->unexplained_ns);
+        json_member_unsigned(json, "truncated_stacks", sum->truncated_count);
+        json_member_unsigned(json, "own_ns", sum->own_ns);
+        json_member_unsigned(json, "threads", sum->threads_seen);
+        json_member_unsigned(json, "invisible_threads", sum->threads_invisible);
+    } else if (budget->sampler_count) {
         json_member_string(json, "engine", engine_name(sum->engine));
         json_member_unsigned(json, "period_ns", sum->period_ns);
         json_member_unsigned(json, "asked_period_ns", sum->asked_period_ns);

@@ -179,8 +179,9 @@ static bool report_lines(const struct report *report, struct error *error)
 static bool load(struct report *report, struct error *error)
 {
     const struct time_request *request = report->request;
-    const char *const words[] = {"CPU samples: memtrace run --cpu, or MEMTRACE_CPU_HZ=997",
-                                 "wall-clock samples: this version of the recorder takes none"};
+    const char *const words[] = {
+        "CPU samples: memtrace run --cpu, or MEMTRACE_CPU_HZ=997",
+        "wall-clock samples: memtrace run --wall, or MEMTRACE_WALL_HZ=100"};
     if (!opened_init(&report->opened, request->operands, request->operand_count, error))
         return false;
     struct trace *trace = report->opened.trace;

@@ -39,6 +39,7 @@ enum {
     OPTION_SNAPSHOT,
     OPTION_THREAD,
     OPTION_CPU_HZ,
+    OPTION_WALL_HZ,
     OPTION_CPU_ENGINE,
     OPTION_CPU_BUDGET,
     RECORDER_OPTIONS_END,
@@ -47,6 +48,7 @@ enum {
     OPTION_MAX_ALLOCS,
     OPTION_SUPPRESSIONS,
     OPTION_CPU,
+    OPTION_WALL,
     OPTION_COLOR
 };
 
@@ -67,6 +69,9 @@ static const struct option_row rows[] = {
     {OPTION_CPU, "cpu", "[=HZ]",
      "sample the call stacks by CPU time too (default: 997 per second)"},
     {OPTION_CPU_HZ, "cpu-hz", "HZ", "the same, 10 to 10000; 0: do not (default)"},
+    {OPTION_WALL, "wall", "[=HZ]",
+     "sample where threads wait, too (default: 100 per second); brings --cpu along"},
+    {OPTION_WALL_HZ, "wall-hz", "HZ", "the same, 10 to 10000; 0: do not (default)"},
     {OPTION_CPU_ENGINE, "cpu-engine", "NAME",
      "where samples come from: auto (default), perf-ring, tgkill"},
     {OPTION_CPU_BUDGET, "cpu-budget", "PERCENT",
@@ -87,6 +92,7 @@ enum {
 };
 
 #define DEFAULT_CPU_HZ "997" /* a prime: in step with nothing */
+#define DEFAULT_WALL_HZ "100"
 
 struct request {
     const char *output;                          /* template, NULL: the default */
@@ -130,6 +136,7 @@ static bool is_good_value(int id, const char *value)
     case OPTION_HISTORY_BYTES:
         return recorder_value_is_size(value, UINT64_C(1) << 30);
     case OPTION_CPU_HZ:
+    case OPTION_WALL_HZ:
         return strcmp(value, "0") == 0 || recorder_value_is_number(value, 10, 10000);
     case OPTION_CPU_ENGINE:
         return is_engine(value);
@@ -148,6 +155,9 @@ static bool take_option(struct request *request, int id, const char *value)
     if (id == OPTION_CPU) {
         id = OPTION_CPU_HZ;
         value = value ? value : DEFAULT_CPU_HZ;
+    } else if (id == OPTION_WALL) {
+        id = OPTION_WALL_HZ;
+        value = value ? value : DEFAULT_WALL_HZ;
     }
     if (id >= OPTION_LONG && id < RECORDER_OPTIONS_END) {
         request->recorder[id - OPTION_LONG] = value;
@@ -274,7 +284,8 @@ static void print_end(const struct child *child)
     fprintf(stderr, " %s\n", end);
 }
 
-static bool print_figures(const char *path, const struct style *style, bool *ret_has_samples,
+/* *ret_more: the options that show more. */
+static bool print_figures(const char *path, const struct style *style, const char **ret_more,
                           struct error *error)
 {
     struct trace trace;
@@ -283,13 +294,15 @@ static bool print_figures(const char *path, const struct style *style, bool *ret
         return false;
     bool is_ok =
         stacks_init(&stacks, &trace, false, error) && summary_write(stderr, &stacks, style, error);
-    *ret_has_samples = times_are_there(&trace, TIMES_CPU);
+    *ret_more = times_are_there(&trace, TIMES_WALL)  ? " · --cpu · --wall"
+                : times_are_there(&trace, TIMES_CPU) ? " · --cpu"
+                                                     : "";
     stacks_finish(&stacks);
     trace_close(&trace);
     return is_ok;
 }
 
-static void print_next(const struct harvest *harvest, bool has_samples)
+static void print_next(const struct harvest *harvest, const char *more)
 {
     const char *path = text_short_path(harvest->own->path);
     bool is_newest_here =
@@ -302,8 +315,7 @@ static void print_next(const struct harvest *harvest, bool has_samples)
         text_write(stderr, path);
         fputc(' ', stderr);
     }
-    fputs(has_samples ? "· --cpu · --leaks · --lines FILE\n" : "· --leaks · --lines FILE\n",
-          stderr);
+    fprintf(stderr, "· --leaks · --lines FILE%s\n", more);
     if (harvest->before) {
         fputs("  before it became another program: ", stderr);
         text_write(stderr, text_short_path(harvest->before->path));
@@ -317,14 +329,14 @@ static void print_next(const struct harvest *harvest, bool has_samples)
 static void print_answer(const struct setting *setting, const struct harvest *harvest)
 {
     struct error error;
-    bool has_samples = false;
+    const char *more = "";
     const struct style style = terminal_style(stderr, setting->request->color);
     if (!harvest->own)
         fputs("memtrace: no trace was left: nothing was recorded\n", stderr);
-    else if (!print_figures(harvest->own->path, &style, &has_samples, &error))
+    else if (!print_figures(harvest->own->path, &style, &more, &error))
         command_complain(harvest->own->path, &error);
     else
-        print_next(harvest, has_samples);
+        print_next(harvest, more);
 }
 
 /* --- limits --- */

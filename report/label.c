@@ -244,8 +244,7 @@ const char *label_measure(enum measure measure)
 
 const char *label_domain(uint32_t domain)
 {
-    static const char *const words[DOMAIN_COUNT] = {"heap", "pool",    "mapped",
-                                                    "cpu",  "wall-on", "wall-off"};
+    static const char *const words[DOMAIN_COUNT] = {"heap", "pool", "mapped", "cpu", "off-cpu"};
     return domain < DOMAIN_COUNT ? words[domain] : "unknown";
 }
 

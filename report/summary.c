@@ -7,6 +7,7 @@
 #include "rss_table.h"
 #include "series_gaps.h"
 #include "text.h"
+#include "time_summary.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -264,5 +265,5 @@ bool summary_write(FILE *out, const struct stacks *stacks, const struct style *s
     summary_write_reasons(out, stacks->trace, "  ", style);
     summary_write_modules(out, &statistics, 3, "  ", style);
     statistics_finish(&statistics);
-    return true;
+    return time_summary_write(out, stacks, style) || error_out_of_memory(error);
 }

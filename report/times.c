@@ -22,11 +22,11 @@ static void keep_off_cpu(struct trace_counters *counters, bool is_off)
 
 void times_show(struct trace *trace, enum times_kind kind)
 {
-    trace->domain = kind == TIMES_CPU ? DOMAIN_CPU : DOMAIN_WALL_ON;
+    trace->domain = kind == TIMES_CPU ? DOMAIN_CPU : DOMAIN_OFF_CPU;
     for (uint32_t i = 1; i < trace->owner_count; i++) {
         enum trace_domain domain = domain_of(&trace->owners[i]);
-        bool is_off = kind == TIMES_WALL && domain == DOMAIN_WALL_OFF;
-        if (!is_off && domain != trace->domain)
+        bool is_off = kind == TIMES_WALL && domain == DOMAIN_OFF_CPU;
+        if (!is_off && domain != DOMAIN_CPU)
             continue;
         keep_off_cpu(&trace->counters[i], is_off);
         trace->owners[i].thread_domain &= OWNER_THREAD_MASK;
@@ -38,8 +38,8 @@ bool times_are_there(const struct trace *trace, enum times_kind kind)
 {
     for (uint32_t i = 1; i < trace->owner_count; i++) {
         enum trace_domain domain = domain_of(&trace->owners[i]);
-        bool is_wall = domain == DOMAIN_WALL_ON || domain == DOMAIN_WALL_OFF;
-        if ((kind == TIMES_CPU ? domain == DOMAIN_CPU : is_wall) && trace->counters[i].alloc_count)
+        if (domain == (kind == TIMES_CPU ? DOMAIN_CPU : DOMAIN_OFF_CPU) &&
+            trace->counters[i].alloc_count)
             return true;
     }
     return false;

@@ -21,10 +21,11 @@ enum times_kind {
     TIMES_WALL /* on and off the CPU, told apart by off_ns */
 };
 
-/* Shows that domain of the trace from now on, and no other. Off-CPU time, a domain of its own in
- * the file, is kept in the same figures, as what was there at the peak: times have none. */
+/* Shows that time of the trace from now on, and no other. Wall-clock time is that on the CPU and
+ * that off it, two domains of the file, in the same figures: what was off the CPU is kept as what
+ * was there at the peak, which times have none of. */
 void times_show(struct trace *trace, enum times_kind kind);
-/* Whether there are samples of that kind. */
+/* Whether there are samples of that kind; of wall-clock time: of any off the CPU. */
 bool times_are_there(const struct trace *trace, enum times_kind kind);
 
 struct times times_of(const struct figures *figures);

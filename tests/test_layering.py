@@ -17,13 +17,13 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 # preload/: a file may include headers of a lower or of its own level, without cycles.
 LEVELS = [
     {"trace_format", "memtrace", "sys", "text", "small_file", "smaps", "lock", "arena", "ranges", "elf_symbols", "filter",
-     "stubs"},
-    {"clock", "condition", "options", "sampling", "loader", "real", "operators", "cfi", "rules", "unwind", "unwind_arch", "unwind_x86_64",
+     "stubs", "stack_copy"},
+    {"clock", "condition", "options", "sampling", "loader", "real", "operators", "calls", "cfi", "frame_pointer", "rules", "unwind", "unwind_arch", "unwind_x86_64",
      "unwind_aarch64"},
     {"trace_file", "live"},
     {"modules", "callsite"},
     {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage", "stacks", "residence", "looks",
-     "series", "trigger", "ticker", "sample", "sampler", "sampler_signal", "sampler_ring", "world", "traceback"},
+     "series", "trigger", "ticker", "sample", "sampler", "sampler_signal", "sampler_ring", "sampler_waits", "world", "traceback"},
     {"lifecycle", "interpose", "interpose_process", "interpose_mappings", "interpose_thread", "interpose_signal",
      "interpose_wait", "api"},
 ]
