@@ -46,6 +46,7 @@
 enum {
     WORTH_CALLS = 256,       /* of a forked child's allocations, before it gets its own trace */
     WORTH_BYTES = 64 * 1024, /* or this many bytes */
+    WORTH_CPU_NS = 10 * 1000 * 1000, /* or this much CPU time, if that is sampled */
     NESTED_STACK_BYTES = 8 * 1024 * 1024,
     READY_BYTES = 8 * 1024 * 1024 /* of memory, where it cannot be had later */
 };
@@ -125,7 +126,7 @@ static void name_program(const struct kernel_handover *handover)
 
 static void tell_pause(void)
 {
-    if (sampling_is_paused)
+    if (sampling_is_paused && options.has_heap)
         __atomic_fetch_or(&trace.header->flags, TRACE_PAUSED, __ATOMIC_RELAXED);
     else
         __atomic_fetch_and(&trace.header->flags, ~(uint32_t)TRACE_PAUSED, __ATOMIC_RELAXED);
@@ -201,8 +202,9 @@ static bool begin(void)
     if (!create_trace(false) || !callsite_init())
         return false;
     live_init(real_is_glibc_malloc(), trace.header->start_time_ns);
-    sampling_has_gaps = options.sample_bytes != 0;
-    if (options.sample_bytes)
+    sampling_is_paused = !options.has_heap; /* for ever */
+    sampling_has_gaps = options.sample_bytes || sampling_is_paused;
+    if (sampling_has_gaps)
         live_count_pages();
     tell_live_map();
     begin_history();
@@ -326,9 +328,17 @@ void lifecycle_count_call(enum trace_call call)
     __atomic_fetch_add(&before.calls[call], 1, __ATOMIC_RELAXED);
 }
 
+/* A forked child's clock begins at zero. */
+static bool has_burnt_cpu(void)
+{
+    return options.cpu_hz && clock_process_cpu_ns() >= WORTH_CPU_NS;
+}
+
 void lifecycle_count_allocated(const void *block, uint64_t size_bytes)
 {
     bool is_failed;
+    if (sampling_is_paused && has_burnt_cpu())
+        promote();
     if (sampling_is_paused)
         return;
     if (!options.sample_bytes)
@@ -336,7 +346,7 @@ void lifecycle_count_allocated(const void *block, uint64_t size_bytes)
             live_insert(block, size_bytes, COUNTERS_BEFORE_OWN_TRACE, &is_failed));
     uint64_t bytes = __atomic_add_fetch(&before.blocks.alloc_bytes, size_bytes, __ATOMIC_RELAXED);
     if (__atomic_add_fetch(&before.blocks.alloc_count, 1, __ATOMIC_RELAXED) >= WORTH_CALLS ||
-        bytes >= WORTH_BYTES)
+        bytes >= WORTH_BYTES || has_burnt_cpu())
         promote();
 }
 
@@ -496,6 +506,8 @@ struct thread *lifecycle_ask(uint64_t sp, bool *ret_is_nested)
 
 bool lifecycle_pause(bool is_paused)
 {
+    if (!options.has_heap)
+        return false;
     sampling_has_gaps = true;
     if (__atomic_exchange_n(&sampling_is_paused, is_paused, __ATOMIC_ACQ_REL) == is_paused)
         return false;

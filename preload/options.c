@@ -13,6 +13,7 @@
 struct options options = {.depth = DEPTH_DEFAULT,
                           .follow_fork = true,
                           .has_ticker = true,
+                          .has_heap = true,
                           .history_interval_ns = 1000000000,
                           .history_bytes = HISTORY_DEFAULT_BYTES,
                           .rss_interval_ns = 100000000,
@@ -64,6 +65,11 @@ static bool read_follow_fork(const char *value)
 static bool read_disable(const char *value)
 {
     return read_flag(value, &options.is_disabled);
+}
+
+static bool read_heap(const char *value)
+{
+    return read_flag(value, &options.has_heap);
 }
 
 static bool read_thread(const char *value)
@@ -176,6 +182,7 @@ static const struct {
     {"SAMPLE_BYTES=", read_sample_bytes},
     {"FOLLOW_FORK=", read_follow_fork},
     {"DISABLE=", read_disable},
+    {"HEAP=", read_heap},
     {"THREAD=", read_thread},
     {"HISTORY_INTERVAL=", read_history_interval},
     {"HISTORY_BYTES=", read_history_bytes},

@@ -23,6 +23,7 @@ struct options {
     uint64_t sample_bytes; /* MEMTRACE_SAMPLE_BYTES, mean bytes between samples; 0: record all */
     bool follow_fork;      /* MEMTRACE_FOLLOW_FORK=0: forked children are not recorded */
     bool is_disabled;      /* MEMTRACE_DISABLE=1: stay inert */
+    bool has_heap;         /* MEMTRACE_HEAP=0: no allocation is recorded, only time */
     bool has_ticker;       /* MEMTRACE_THREAD=0: no thread of ours in the program */
     uint64_t history_interval_ns; /* MEMTRACE_HISTORY_INTERVAL, 0: no regular ticks */
     uint64_t history_bytes;       /* MEMTRACE_HISTORY_BYTES, in the file, both halves */

@@ -407,7 +407,8 @@ void thread_catch_up(struct thread *thread)
     choose_samples(thread);
     thread->flush_above = thread->flush_below = 0;
     thread->generation = generation;
-    thread->sampling_generation = options.sample_bytes ? generation : UINT64_MAX;
+    thread->sampling_generation =
+        options.sample_bytes || !options.has_heap ? generation : UINT64_MAX;
 }
 
 void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)

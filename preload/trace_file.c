@@ -455,7 +455,8 @@ static void fill_header(struct trace_header *header, bool is_child)
     header->parent_pid = (uint32_t)sys(__NR_getppid);
     header->uid = (uint32_t)sys(__NR_getuid);
     header->depth_limit = options.depth;
-    header->sample_bytes = options.sample_bytes;
+    header->sample_bytes = options.has_heap ? options.sample_bytes : 0;
+    header->flags |= options.has_heap ? 0 : TRACE_WITHOUT_HEAP;
     header->start_time_ns = clock_monotonic_ns();
     header->start_realtime_ns = clock_realtime_ns();
     header->last_seen_ns = header->start_time_ns;

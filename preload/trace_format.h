@@ -108,9 +108,10 @@ enum trace_state {
 };
 
 enum trace_flag {
-    TRACE_FORKED = 1,  /* a forked child's own trace: see SECTION_INHERITED and parent_pid */
-    TRACE_STOPPED = 2, /* recording ended early and for good; last_errno says why */
-    TRACE_PAUSED = 4   /* memtrace_stop() was called, and memtrace_start() not since */
+    TRACE_FORKED = 1,      /* a forked child's own trace: see SECTION_INHERITED and parent_pid */
+    TRACE_STOPPED = 2,     /* recording ended early and for good; last_errno says why */
+    TRACE_PAUSED = 4,      /* memtrace_stop() was called, and memtrace_start() not since */
+    TRACE_WITHOUT_HEAP = 8 /* only time is recorded */
 };
 
 /* A string in SECTION_STRINGS. */

@@ -8,6 +8,7 @@
 #include "find.h"
 #include "growth.h"
 #include "moment.h"
+#include "slowdown.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static const struct option_row rows[] = {
     {OPTION_EXCLUDE, "exclude", "PATTERN", "drop it"},
     {OPTION_ALL_FRAMES, "all-frames", NULL, "let patterns match any frame, not the charged one"},
     {OPTION_FAIL_ABOVE, "fail-above", "LIMIT",
-     "exit 1 if all or any one grew by more than 1M, 10% or 100blocks"},
+     "exit 1 if all or any one grew by more than 1M, 10% or 100blocks; of time: became surely "
+     "slower by more than 5% or 200ms"},
     {OPTION_SUPPRESSIONS, "suppressions", "FILE",
      "for it: what may grow, as LeakSanitizer's files"},
     {OPTION_SYSTEM, "system", NULL, "charge libc, libstdc++ and allocator wrappers themselves"},
@@ -70,13 +72,15 @@ enum format {
 struct request {
     struct compare_query query;
     struct filters filters;
+    const char *fail_above; /* NULL: no limit */
     struct growth_limit growth_limit;
+    struct slowdown_limit slowdown_limit;
     const char *suppressions_path;
     const char *operands[SIDE_COUNT]; /* one alone: its start and the moment it names */
     uint64_t limit;
     enum format format;
     enum color_when color;
-    bool has_old, has_limit, has_growth_limit;
+    bool has_old, has_limit;
     enum times_kind kind;
     bool has_group_by, is_time;
     bool is_system, with_traceback, is_help;
@@ -94,6 +98,7 @@ struct diff {
     struct sites sites[SIDE_COUNT];
     struct comparison comparison;
     struct growth growth;
+    struct slowdown slowdown;
     struct sources sources;
     bool is_one_trace;
 };
@@ -167,7 +172,7 @@ static bool take_option(struct request *request, int id, const char *value)
     case OPTION_EXCLUDE:
         return take_filter(request, value, id == OPTION_EXCLUDE);
     case OPTION_FAIL_ABOVE:
-        is_ok = request->has_growth_limit = growth_limit_parse(&request->growth_limit, value);
+        request->fail_above = value;
         break;
     case OPTION_SUPPRESSIONS:
         request->suppressions_path = value;
@@ -191,20 +196,31 @@ static bool take_option(struct request *request, int id, const char *value)
 static bool complete_time_request(struct request *request)
 {
     struct compare_query *query = &request->query;
-    if (query->measure != MEASURE_LIVE || request->with_traceback || request->has_growth_limit ||
+    if (query->measure != MEASURE_LIVE || request->with_traceback || request->suppressions_path ||
         request->format == FORMAT_TRACEMALLOC)
         return command_misuse("--cpu and --wall are of time: no measure, --traceback, "
-                              "--fail-above or tracemalloc") == STATUS_OK;
+                              "--suppressions or tracemalloc") == STATUS_OK;
     query->measure = MEASURE_TOTAL;
     if (!request->has_group_by)
         query->group_by = GROUP_BY_FUNCTION;
     return true;
 }
 
+/* What is too much of time is said in other words than of memory. */
+static bool read_limit(struct request *request)
+{
+    const char *text = request->fail_above;
+    bool is_ok = !text || (request->is_time ? slowdown_limit_parse(&request->slowdown_limit, text)
+                                            : growth_limit_parse(&request->growth_limit, text));
+    if (!is_ok)
+        command_misuse("bad value: %s (see memtrace help diff)", text);
+    return is_ok;
+}
+
 static bool check_request(struct request *request)
 {
     struct compare_query *query = &request->query;
-    if (request->is_time && !complete_time_request(request))
+    if (!read_limit(request) || (request->is_time && !complete_time_request(request)))
         return false;
     enum group_by group_by = query->group_by;
     query->is_tracemalloc = request->filters.is_tracemalloc = request->format == FORMAT_TRACEMALLOC;
@@ -215,7 +231,7 @@ static bool check_request(struct request *request)
                               label_group_by(group_by)) == STATUS_OK;
     if (query->is_tracemalloc && query->measure != MEASURE_LIVE)
         return command_misuse("tracemalloc knows only what is live") == STATUS_OK;
-    if (request->suppressions_path && !request->has_growth_limit)
+    if (request->suppressions_path && !request->fail_above)
         return command_misuse("suppressions are for a limit: --fail-above") == STATUS_OK;
     if (!request->has_limit)
         request->limit = request->format == FORMAT_TEXT ? LIMIT_DEFAULT : 0;
@@ -341,7 +357,12 @@ static const char *show_times(struct diff *diff, struct error *error)
             error_set(error, "it has no samples of that time");
             return diff->paths[SIDE_NEW - side];
         }
-        times_show(&diff->traces[side], kind);
+        if (kind == TIMES_WALL &&
+            (diff->is_one_trace || !trace_knows_all(&diff->traces[SIDE_NEW - side]))) {
+            error_set(error, "wall-clock time is known of the end only");
+            return diff->paths[SIDE_NEW - side];
+        }
+        times_show(&diff->traces[SIDE_NEW - side], kind);
     }
     return NULL;
 }
@@ -366,7 +387,7 @@ static bool is_known(const struct diff *diff)
 static bool load_suppressions(struct diff *diff, struct error *error)
 {
     diff->filters = diff->request->filters;
-    if (!diff->request->has_growth_limit)
+    if (!diff->request->fail_above || diff->request->is_time)
         return true;
     if (!suppressions_init(&diff->suppressions, diff->request->suppressions_path, error))
         return false;
@@ -379,6 +400,14 @@ static bool count_suppressed(const struct diff *diff, struct error *error)
 {
     return filters_count_suppressed(&diff->filters, &diff->stacks[SIDE_NEW]) ||
            error_out_of_memory(error);
+}
+
+static bool init_limit(struct diff *diff, struct error *error)
+{
+    const struct request *request = diff->request;
+    return request->is_time
+               ? slowdown_init(&diff->slowdown, &diff->comparison, &request->slowdown_limit, error)
+               : growth_init(&diff->growth, &diff->comparison, &request->growth_limit, error);
 }
 
 static bool compute(struct diff *diff, struct error *error)
@@ -398,14 +427,13 @@ static bool compute(struct diff *diff, struct error *error)
             (struct compare_side){&diff->stacks[is_shared ? SIDE_NEW : side], &diff->sites[side]};
     }
     return comparison_init(&diff->comparison, &sides[SIDE_OLD], &sides[SIDE_NEW], &query, error) &&
-           (!request->has_growth_limit ||
-            growth_init(&diff->growth, &diff->comparison, &request->growth_limit, error)) &&
-           count_suppressed(diff, error);
+           (!request->fail_above || init_limit(diff, error)) && count_suppressed(diff, error);
 }
 
 static void finish(struct diff *diff)
 {
     growth_finish(&diff->growth);
+    slowdown_finish(&diff->slowdown);
     suppressions_finish(&diff->suppressions);
     sources_finish(&diff->sources);
     comparison_finish(&diff->comparison);
@@ -495,7 +523,7 @@ static void print_json(struct diff *diff)
 {
     const struct diff_json about = {{diff->paths[0], diff->paths[1]},
                                     {&diff->traces[0], &diff->traces[1]},
-                                    diff->request->has_growth_limit ? &diff->growth : NULL,
+                                    diff->request->fail_above ? &diff->growth : NULL,
                                     diff->request->limit};
     diff_json_write(stdout, &diff->comparison, &about);
 }
@@ -527,6 +555,34 @@ static void complain_of_growth(const struct diff *diff)
               stderr);
 }
 
+static void complain_of_change(const struct time_change *change, const char *name)
+{
+    fputs("memtrace:   ", stderr);
+    text_write(stderr, name);
+    fprintf(stderr, ": %+.3f s ± %.3f, from %.3f to %.3f s\n",
+            (double)(change->new.time_ns - change->old.time_ns) / 1e9, change->error_ns / 1e9,
+            (double)change->old.time_ns / 1e9, (double)change->new.time_ns / 1e9);
+}
+
+static void complain_of_slowdown(const struct diff *diff)
+{
+    const struct slowdown *slowdown = &diff->slowdown;
+    fprintf(stderr, "memtrace: became slower by more than %s:\n",
+            slowdown_limit_text(&slowdown->limit).text);
+    if (slowdown->is_whole_failed)
+        complain_of_change(&slowdown->whole, "all");
+    for (uint32_t i = 0; i < slowdown->item_count && i < GROWTH_LINES_MAX; i++) {
+        const struct difference *item = &diff->comparison.items[slowdown->items[i]];
+        struct time_change change = diff_times_change(&diff->comparison, item);
+        char *name = diff_times_name(&diff->comparison, item, LABEL_SHORT);
+        complain_of_change(&change, name ? name : "?");
+        free(name);
+    }
+    if (slowdown->item_count > GROWTH_LINES_MAX)
+        fprintf(stderr, "memtrace:   and %" PRIu32 " more\n",
+                slowdown->item_count - GROWTH_LINES_MAX);
+}
+
 static int print_times(struct diff *diff)
 {
     const char *const paths[SIDE_COUNT] = {diff->paths[SIDE_OLD], diff->paths[SIDE_NEW]};
@@ -534,10 +590,14 @@ static int print_times(struct diff *diff)
     const struct table table = {
         .out = stdout, .style = terminal_style(stdout, request->color), .limit = request->limit};
     if (request->format == FORMAT_JSON)
-        diff_times_write_json(stdout, &diff->comparison, paths, request->limit);
+        diff_times_write_json(stdout, &diff->comparison, paths, request->limit,
+                              request->fail_above ? &diff->slowdown : NULL);
     else
         diff_times_write(&table, &diff->comparison, paths);
-    return command_flush(STATUS_OK);
+    int status = command_flush(STATUS_OK);
+    if (diff->slowdown.is_failed)
+        complain_of_slowdown(diff);
+    return diff->slowdown.is_failed ? STATUS_BAD_INPUT : status;
 }
 
 static int print(struct diff *diff)

@@ -575,6 +575,8 @@ static bool compute(struct report *report, struct error *error)
     struct statistics_query query = request->query;
     query.filters = &report->filters;
     query.is_live_only = request->is_leaks;
+    if (trace_is_without_heap(report->opened.trace))
+        return error_set(error, "the heap was not recorded: memtrace report --cpu");
     query.limit = request->lines ? 0 : limit_of(request);
     if (!request->has_measure)
         query.measure = default_measure(report);

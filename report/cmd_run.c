@@ -38,6 +38,7 @@ enum {
     OPTION_PSS_INTERVAL,
     OPTION_SNAPSHOT,
     OPTION_THREAD,
+    OPTION_HEAP,
     OPTION_CPU_HZ,
     OPTION_WALL_HZ,
     OPTION_CPU_ENGINE,
@@ -49,6 +50,7 @@ enum {
     OPTION_SUPPRESSIONS,
     OPTION_CPU,
     OPTION_WALL,
+    OPTION_NO_HEAP,
     OPTION_COLOR
 };
 
@@ -76,6 +78,8 @@ static const struct option_row rows[] = {
      "where samples come from: auto (default), perf-ring, tgkill"},
     {OPTION_CPU_BUDGET, "cpu-budget", "PERCENT",
      "sample less often if it takes more of the CPU time (default: 3)"},
+    {OPTION_NO_HEAP, "no-heap", NULL, "record no allocations, only time; --cpu if nothing is said"},
+    {OPTION_HEAP, "heap", "0|1", "0: the same (default: 1)"},
     {OPTION_THREAD, "thread", "0|1", "0: no thread of ours, so none of these (default: 1)"},
     {OPTION_MAX_PEAK, "max-peak", "SIZE", "fail if more than this is live at once: 64M, …"},
     {OPTION_MAX_LIVE, "max-live", "SIZE", "fail if more is left at the end; 0: any block at all"},
@@ -158,6 +162,9 @@ static bool take_option(struct request *request, int id, const char *value)
     } else if (id == OPTION_WALL) {
         id = OPTION_WALL_HZ;
         value = value ? value : DEFAULT_WALL_HZ;
+    } else if (id == OPTION_NO_HEAP) {
+        id = OPTION_HEAP;
+        value = "0";
     }
     if (id >= OPTION_LONG && id < RECORDER_OPTIONS_END) {
         request->recorder[id - OPTION_LONG] = value;
@@ -183,6 +190,18 @@ static bool take_option(struct request *request, int id, const char *value)
     return is_ok;
 }
 
+/* Something is to be recorded, and what is not can have no limit. */
+static bool complete_without_heap(struct request *request)
+{
+    const char **cpu_hz = &request->recorder[OPTION_CPU_HZ - OPTION_LONG];
+    const char *wall_hz = request->recorder[OPTION_WALL_HZ - OPTION_LONG];
+    if (gates_are_set(&request->gates))
+        return command_misuse("--no-heap: limits are of the heap") == STATUS_OK;
+    if (!*cpu_hz && !wall_hz && !getenv("MEMTRACE_CPU_HZ") && !getenv("MEMTRACE_WALL_HZ"))
+        *cpu_hz = DEFAULT_CPU_HZ;
+    return true;
+}
+
 static bool parse(struct request *request, int argc, char **argv)
 {
     struct options options = {
@@ -196,6 +215,9 @@ static bool parse(struct request *request, int argc, char **argv)
         command_misuse("which program? (see memtrace help run)");
         return false;
     }
+    const char *heap = request->recorder[OPTION_HEAP - OPTION_LONG];
+    if (heap && *heap == '0' && !complete_without_heap(request))
+        return false;
     if (request->suppressions_path && !request->gates.is_set[GATE_LIVE]) {
         command_misuse("suppressions are of what is left: --max-live");
         return false;
@@ -297,6 +319,8 @@ static bool print_figures(const char *path, const struct style *style, const cha
     *ret_more = times_are_there(&trace, TIMES_WALL)  ? " · --cpu · --wall"
                 : times_are_there(&trace, TIMES_CPU) ? " · --cpu"
                                                      : "";
+    if (trace_is_without_heap(&trace))
+        *ret_more = times_are_there(&trace, TIMES_WALL) ? "--cpu · --wall" : "--cpu";
     stacks_finish(&stacks);
     trace_close(&trace);
     return is_ok;
@@ -311,11 +335,12 @@ static void print_next(const struct harvest *harvest, const char *more)
     text_write(stderr, path);
     fprintf(stderr, " (%s)", text_size((double)harvest->own->size_bytes).text);
     fputs("     next: memtrace report ", stderr);
+    bool is_heap_there = !text_starts_with(more, "--");
     if (!is_newest_here) {
         text_write(stderr, path);
         fputc(' ', stderr);
     }
-    fprintf(stderr, "· --leaks · --lines FILE%s\n", more);
+    fprintf(stderr, "%s%s\n", is_heap_there ? "· --leaks · --lines FILE" : "", more);
     if (harvest->before) {
         fputs("  before it became another program: ", stderr);
         text_write(stderr, text_short_path(harvest->before->path));

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "profile_rows.h"
 #include "report_json.h"
+#include "slowdown.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -65,8 +66,8 @@ static void write_row(const struct table *table, const struct time_change *chang
     fprintf(out, "%s\n", table->style.plain);
 }
 
-static char *name_of(const struct comparison *comparison, const struct difference *item,
-                     enum label_style style)
+char *diff_times_name(const struct comparison *comparison, const struct difference *item,
+                      enum label_style style)
 {
     const struct stacks *stacks = comparison->sides[item->side].stacks;
     enum group_by group_by = comparison->query.group_by;
@@ -110,7 +111,7 @@ uint64_t diff_times_write(const struct table *table, const struct comparison *co
     for (; written < comparison->count && (!table->limit || written < table->limit); written++) {
         const struct difference *item = &comparison->items[written];
         struct time_change change = diff_times_change(comparison, item);
-        char *name = name_of(comparison, item, LABEL_SHORT);
+        char *name = diff_times_name(comparison, item, LABEL_SHORT);
         write_row(table, &change, name ? name : "?");
         free(name);
     }
@@ -139,8 +140,28 @@ static void write_change(struct json *json, const struct time_change *change)
     json_member_string(json, "verdict", verdicts[change->verdict]);
 }
 
+static void write_slowdown(struct json *json, const struct comparison *comparison,
+                           const struct slowdown *slowdown)
+{
+    json_name(json, "fail_above");
+    json_open_object(json);
+    json_member_string(json, "limit", slowdown_limit_text(&slowdown->limit).text);
+    json_member_bool(json, "failed", slowdown->is_failed);
+    json_member_bool(json, "whole_failed", slowdown->is_whole_failed);
+    json_name(json, "because");
+    json_open_array(json);
+    for (uint32_t i = 0; i < slowdown->item_count; i++) {
+        char *key = diff_times_name(comparison, &comparison->items[slowdown->items[i]], LABEL_FULL);
+        json_string(json, key ? key : "");
+        free(key);
+    }
+    json_close_array(json);
+    json_close_object(json);
+}
+
 void diff_times_write_json(FILE *out, const struct comparison *comparison,
-                           const char *const paths[SIDE_COUNT], uint64_t limit)
+                           const char *const paths[SIDE_COUNT], uint64_t limit,
+                           const struct slowdown *slowdown)
 {
     struct json json = json_begin(out);
     struct time_change all = diff_times_change(comparison, NULL);
@@ -153,12 +174,14 @@ void diff_times_write_json(FILE *out, const struct comparison *comparison,
     json_open_object(&json);
     write_change(&json, &all);
     json_close_object(&json);
+    if (slowdown)
+        write_slowdown(&json, comparison, slowdown);
     json_name(&json, "statistics");
     json_open_array(&json);
     for (uint32_t i = 0; i < comparison->count && (!limit || i < limit); i++) {
         const struct difference *item = &comparison->items[i];
         struct time_change change = diff_times_change(comparison, item);
-        char *name = name_of(comparison, item, LABEL_FULL);
+        char *name = diff_times_name(comparison, item, LABEL_FULL);
         json_open_object(&json);
         json_member_string(&json, "key", name ? name : "");
         free(name);

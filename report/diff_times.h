@@ -8,6 +8,7 @@
 #define MEMTRACE_DIFF_TIMES_H
 
 #include "compare.h"
+#include "label.h"
 #include "table.h"
 #include "times.h"
 
@@ -31,10 +32,18 @@ struct time_change {
 struct time_change diff_times_change(const struct comparison *comparison,
                                      const struct difference *item);
 
+/* What its row is called; NULL: out of memory. */
+char *diff_times_name(const struct comparison *comparison, const struct difference *item,
+                      enum label_style style);
+
+struct slowdown;
+
 /* paths are of the two sides. Returns how many rows were written. */
 uint64_t diff_times_write(const struct table *table, const struct comparison *comparison,
                           const char *const paths[SIDE_COUNT]);
+/* slowdown: NULL without a limit. */
 void diff_times_write_json(FILE *out, const struct comparison *comparison,
-                           const char *const paths[SIDE_COUNT], uint64_t limit);
+                           const char *const paths[SIDE_COUNT], uint64_t limit,
+                           const struct slowdown *slowdown);
 
 #endif

@@ -7,12 +7,13 @@
 #include <stdint.h>
 
 struct frame {
-    const char *function;   /* NULL: unknown; equal strings are equal pointers */
-    const char *file;       /* NULL: unknown; the same */
-    const char *module;     /* path, "" if none; the same */
-    uint64_t offset;        /* of the call itself: an ELF virtual address */
-    uint32_t line;          /* 0: unknown */
-    uint32_t function_line; /* where the function begins, 0: unknown */
+    const char *function;     /* NULL: unknown; equal strings are equal pointers */
+    const char *file;         /* NULL: unknown; the same */
+    const char *module;       /* path, "" if none; the same */
+    uint64_t offset;          /* of the call itself: an ELF virtual address */
+    uint64_t function_offset; /* where a function without a name begins, 0: unknown */
+    uint32_t line;            /* 0: unknown */
+    uint32_t function_line;   /* where the function begins, 0: unknown */
     uint32_t module_index;
     bool is_inlined;
     bool is_special;   /* stands for something other than code: function names it */

@@ -26,6 +26,8 @@ static void group_key(const struct frame *frame, enum group_by group_by, uint64_
         /* A call stack tells lines apart, and functions where one line holds several. */
         key[0] = frame->file ? word(frame->file) : word(frame->module);
         key[1] = frame->file ? frame->line : frame->offset;
+        if (group_by == GROUP_BY_FUNCTION && frame->function_offset)
+            key[1] = frame->function_offset;
         key[2] = word(frame->function);
     } else if (group_by == GROUP_BY_LINE) {
         key[0] = word(frame->file);

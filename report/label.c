@@ -14,11 +14,11 @@ enum {
     CALLERS_LOOKED_AT = 16
 };
 
-static char *format_address(const struct frame *frame)
+static char *format_address(const struct frame *frame, uint64_t offset)
 {
     char *text = NULL;
     const char *module = frame->module[0] ? text_basename(frame->module) : "<no module>";
-    return asprintf(&text, "%s+0x%" PRIx64, module, frame->offset) < 0 ? NULL : text;
+    return asprintf(&text, "%s+0x%" PRIx64, module, offset) < 0 ? NULL : text;
 }
 
 static const char *path_label(const char *path, enum label_style style)
@@ -32,7 +32,7 @@ char *label_line(const struct frame *frame, enum label_style style)
     if (frame->is_special)
         return strdup(frame->function);
     if (!frame->file)
-        return format_address(frame);
+        return format_address(frame, frame->offset);
     if (asprintf(&text, "%s:%" PRIu32, path_label(frame->file, style), frame->line) < 0)
         return NULL;
     return text;
@@ -40,7 +40,9 @@ char *label_line(const struct frame *frame, enum label_style style)
 
 char *label_function(const struct frame *frame)
 {
-    return frame->function ? strdup(frame->function) : format_address(frame);
+    if (frame->function)
+        return strdup(frame->function);
+    return format_address(frame, frame->function_offset ? frame->function_offset : frame->offset);
 }
 
 char *label_short_function(const struct frame *frame)

@@ -180,12 +180,22 @@ static char *name_function(const struct frame *frame, uint32_t line, enum label_
     return length < 0 ? NULL : name;
 }
 
+static char *name_address(const struct frame *frame, enum label_style style)
+{
+    char *line = label_line(frame, style);
+    char *name = NULL;
+    int length = line ? asprintf(&name, "{%s}", line) : -1;
+    free(line);
+    return length < 0 ? NULL : name;
+}
+
 char *profile_frame_name(const struct frame *frame, enum group_by group_by, enum label_style style)
 {
     if (group_by == GROUP_BY_FUNCTION)
         return name_function(frame, frame->function_line, style);
     if (group_by == GROUP_BY_LINE || group_by == GROUP_BY_TRACEBACK)
-        return name_function(frame, frame->line, style);
+        return frame->function || frame->file ? name_function(frame, frame->line, style)
+                                              : name_address(frame, style);
     return label_frame_group(frame, group_by, style);
 }
 

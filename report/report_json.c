@@ -179,6 +179,8 @@ void report_json_write_group(struct json *json, const struct stacks *stacks, enu
         json_member_string(json, "module", frame.module);
     if (is_address && !frame.is_special && group_by == GROUP_BY_LINE)
         json_member_unsigned(json, "offset", frame.offset);
+    if (frame.function_offset && group_by == GROUP_BY_FUNCTION)
+        json_member_unsigned(json, "function_offset", frame.function_offset);
     if (group_by == GROUP_BY_TRACEBACK)
         report_json_write_traceback(json, stacks, node);
 }

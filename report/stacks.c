@@ -165,6 +165,7 @@ static bool append_address(struct stacks *stacks, uint32_t module, uint64_t offs
         frame.file = found[i].line ? found[i].file : NULL;
         frame.line = frame.file ? found[i].line : 0;
         frame.function_line = frame.file ? found[i].function_line : 0;
+        frame.function_offset = found[i].function_offset;
         frame.is_inlined = found[i].inlined;
         if (!append_frame(stacks, &frame))
             return false;

@@ -256,6 +256,12 @@ bool summary_write(FILE *out, const struct stacks *stacks, const struct style *s
     const struct statistics_query query = {
         .group_by = GROUP_BY_LINE, .measure = MEASURE_PEAK, .filters = &filters};
     const char *live_word = stacks->trace->is_running ? "now" : "at exit";
+    if (trace_is_without_heap(stacks->trace)) {
+        write_peak_rss(out, stacks->trace);
+        fputs("  heap     not recorded\n", out);
+        summary_write_reasons(out, stacks->trace, "  ", style);
+        return time_summary_write(out, stacks, style) || error_out_of_memory(error);
+    }
     if (!statistics_init(&statistics, stacks, &query, error))
         return false;
     summary_write_totals(out, stacks->trace, live_word);

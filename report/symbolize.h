@@ -34,6 +34,7 @@ struct symbol_frame {
     uint32_t line;          /* 0: unknown */
     bool inlined;           /* this frame was inlined into the next one */
     uint32_t function_line; /* where the function is declared, 0: unknown */
+    uint64_t function_offset; /* where a function without a name begins, 0: unknown */
 };
 
 enum symbol_source {

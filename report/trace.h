@@ -101,6 +101,12 @@ void trace_close(struct trace *trace);
 
 const char *trace_special_name(uint64_t special);
 
+/* Whether no allocations were recorded, only time. */
+static inline bool trace_is_without_heap(const struct trace *trace)
+{
+    return trace->header.flags & TRACE_WITHOUT_HEAP;
+}
+
 /* Whether the domain that is shown counts time, not memory. */
 static inline bool trace_is_timed(const struct trace *trace)
 {

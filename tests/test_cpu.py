@@ -135,6 +135,54 @@ def check_off(tap, tracer):
     tap.equal((trace.samplers, trace.sites("CPU")), ([], {}), "off: no sampler, no samples")
 
 
+def check_without_heap(tap, tracer):
+    """MEMTRACE_HEAP=0: no allocation is recorded, and the program is the same."""
+    argv = ["/usr/bin/python3", "-c", PYTHON]
+    result = tracer.run(argv, environment=sampling(1000, MEMTRACE_HEAP="0"))
+    trace = result.trace
+    tap.equal(result.status, 0, "without heap: ends well")
+    figures = {name: sum(site[name] for domain in ("HEAP", "MAPPED", "POOL") for site in trace.sites(domain).values())
+               for name in ("alloc_count", "alloc_bytes", "free_count", "freed_bytes")}
+    tap.equal(figures, dict.fromkeys(figures, 0), "without heap: nothing of it")
+    tap.equal([trace.header["live_bytes"], trace.header["peak_bytes"]] +
+              [trace.anomalies[name] for name in ("unknown_free", "reused_live", "untracked", "reentrant")], [0] * 6,
+              "without heap: no anomalies either")
+    tap.ok(sum(thread["calls"][0] for thread in trace.threads) > 1000, "without heap: calls are counted")
+    check_account(tap, trace, "without heap")
+    report = subprocess.run([str(tracer.build.tool), "report", str(trace.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    tap.ok(report.returncode == 1 and b"the heap was not recorded: memtrace report --cpu" in report.stderr, "without heap: the report says so",
+           report.stderr)
+    path = tracer.new_directory() / "run.memtrace"
+    run = subprocess.run([str(tracer.build.tool), "run", "--no-heap", "-o", str(path), tracer.build.program("cpu_shares"), "1", "50"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    tap.ok(run.returncode == 0 and b"heap     not recorded" in run.stderr and b"most CPU time" in run.stderr and
+           b"--leaks" not in run.stderr, "without heap: the answer is of time", run.stderr)
+    limit = subprocess.run([str(tracer.build.tool), "run", "--no-heap", "--max-peak=1M", "true"], stderr=subprocess.PIPE, check=False)
+    tap.equal(limit.returncode, 2, "without heap: no limits of it", limit.stderr)
+
+
+FORK = """
+import os
+def work():
+    for _ in range(20):
+        sorted(range(20000), key=str)
+child = os.fork()
+work()
+if child: os.waitpid(child, 0)
+else: os._exit(0)
+"""
+
+
+def check_child(tap, tracer):
+    """A forked child that has used CPU time is sampled, with the heap or without."""
+    for heap in "10":
+        result = tracer.run(["/usr/bin/python3", "-c", FORK], environment=sampling(1000, MEMTRACE_HEAP=heap))
+        tap.equal((result.status, len(result.traces)), (0, 2), f"forked child, heap={heap}: two traces", result.stderr)
+        for trace in result.traces:
+            account = check_account(tap, trace, f"forked child, heap={heap}, {trace.header['flags']}")
+            tap.ok(account["samples"] > 5, f"forked child, heap={heap}: has samples", account)
+
+
 def engines(tracer):
     """Those that the kernel lets us have here."""
     def is_had(engine):
@@ -159,6 +207,8 @@ def check_blocked(tap, tracer, engine):
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         tap.run(check_off, tracer)
+        tap.run(check_without_heap, tracer)
+        tap.run(check_child, tracer)
         tap.run(check_stacks, tracer)
         for engine in engines(tracer):
             tap.run(check_shares, tracer, engine, 1, name=f"shares, {engine}")

@@ -13,6 +13,7 @@ import os
 import pathlib
 import pstats
 import re
+import subprocess
 
 from made_trace import MadeTrace
 from pprof_file import PprofFile
@@ -447,6 +448,77 @@ class Times:
         self.tool("diff", "--cpu", "heap.memtrace", "new.memtrace", status=1)
         self.tool("diff", "--cpu", "-s", "peak", "old.memtrace", "new.memtrace", status=2)
 
+    def gate(self):
+        """--fail-above: a change that the samples can tell, and of more than that; in all or in one place."""
+        old = {("leaf_of_main", "leaf_own"): 1000, ("main_own",): 100, ("recurse_of_main", "recurse_own"): 100}
+        new = {("leaf_of_main", "leaf_own"): 1300, ("main_own",): 110, ("recurse_of_main", "recurse_own"): 132}
+        even = {("leaf_of_main", "leaf_own"): 1300, ("main_own",): 100}
+        for name, stacks in (("old", old), ("new", new), ("even", even)):
+            self.write(self.made(stacks), name + ".memtrace")
+        for limit, status, because in (("299ms", 1, ["leaf"]), ("300ms", 1, []), ("0.342s", 0, []), ("24.9%", 1, ["leaf"]), ("25%", 1, []),
+                                       ("28.5%", 0, []), ("0", 2, None), ("1M", 2, None), ("5 ms", 1, ["leaf"]), ("0%", 1, ["leaf"])):
+            arguments = ("diff", "--cpu", f"--fail-above={limit}", "old.memtrace", "new.memtrace")
+            result = execute([str(self.build.tool), *arguments], {"NO_COLOR": "1"}, cwd=self.directory)
+            self.tap.equal(result.status, status, f"gate: {limit}", result.stderr)
+            if status == 2:
+                continue
+            self.tap.equal("became slower by more than" in result.stderr.decode(), status == 1, f"gate: {limit}: says so", result.stderr)
+            fail = json.loads(self.tool(*arguments, "--json", status=status))["fail_above"]
+            self.tap.equal((fail["failed"], [key.split("(")[-1].rstrip(")") for key in fail["because"]], fail["whole_failed"]),
+                           (status == 1, because, status == 1), f"gate: {limit}: because")
+        # What one line gains another one may lose: it fails all the same.
+        text = execute([str(self.build.tool), "diff", "--cpu", "--fail-above=20%", "old.memtrace", "even.memtrace"], cwd=self.directory)
+        self.tap.ok(text.status == 1 and b"(leaf): +0.300 s \xc2\xb1 0.048, from 1.000 to 1.300 s\n" in text.stderr and b" all:" not in text.stderr,
+                    "gate: one line by itself", text.stderr)
+        self.tool("diff", "--cpu", "--fail-above=0%", "new.memtrace", "old.memtrace")
+        self.tool("diff", "--cpu", "--fail-above=0%", "old.memtrace", "old.memtrace")
+        off = self.made({("main_own",): 500}, "DOMAIN_OFF_CPU", self.made(old))
+        self.write(off, "waits.memtrace")
+        self.write(self.made({("main_own",): 10}, "DOMAIN_OFF_CPU", self.made(old)), "waited.memtrace")
+        self.tool("diff", "--wall", "--fail-above=400ms", "waited.memtrace", "waits.memtrace", status=1)
+        self.tool("diff", "--wall", "--fail-above=600ms", "waited.memtrace", "waits.memtrace")
+        self.tool("diff", "--cpu", "--fail-above=1ms", "waited.memtrace", "waits.memtrace")
+        self.tool("diff", "--wall", "waits.memtrace", status=1)
+
+    # ---- code without names ----
+
+    def stripped(self):
+        """Functions of a stripped file are told apart by its unwind information, in every view by function."""
+        program, names = self.directory / "bare", {}
+        subprocess.run(["strip", "-s", "-o", str(program), self.program], check=True)
+        for line in subprocess.run(["nm", self.program], stdout=subprocess.PIPE, check=True).stdout.decode().splitlines():
+            words = line.split()
+            if len(words) == 3:
+                names[words[2]] = int(words[0], 16)
+        made = MadeTrace(program="./bare")
+        module = made.module(str(program))
+        for stack, number in STACKS.items():
+            node = 0
+            for tag in stack[:-1]:
+                node = made.node(node, module, self.places[tag])
+            leaf = made.exact_node(node, module, self.places[stack[-1]])
+            made.samples(leaf, number)
+            made.counters(leaf, number, number * 8)
+        self.write(made)
+        key = lambda tag: f"bare+{names[FUNCTIONS[tag]]:#x}"
+        own, all_of = collections.Counter(), collections.Counter()
+        for stack, number in STACKS.items():
+            own[key(stack[-1])] += number
+            for name in {key(tag) for tag in stack}:
+                all_of[name] += number
+        items = self.json("report", "--cpu", "made.memtrace")["statistics"]
+        got = {item["key"].strip("{}"): (item["self_samples"], item["total_ns"] // MS, item["function_offset"]) for item in items}
+        self.tap.equal(got, {name: (own[name], all_of[name], int(name.split("+")[1], 0)) for name in all_of}, "stripped: functions")
+        lines = self.json("report", "--cpu", "-g", "line", "made.memtrace")["statistics"]
+        self.tap.equal(len({item["key"] for item in lines}), len({tag for stack in STACKS for tag in stack}), "stripped: lines are addresses")
+        heap = self.json("report", "-g", "function", "made.memtrace")["statistics"]
+        self.tap.equal({item["key"]: item["alloc_count"] for item in heap}, {name: count for name, count in own.items() if count},
+                       "stripped: the heap's functions")
+        text = self.tool("report", "--cpu", "--callees", "recurse", "made.memtrace", status=0)
+        self.tap.ok("bare+" not in text, "stripped: a name that is not there", text)
+        calls = self.tool("report", "--cpu", f"--callers={key('leaf_own')[5:]}", "made.memtrace")
+        self.tap.ok(key("main_own") in calls and key("recurse_own") in calls, "stripped: callers", calls)
+
     # ---- refusals ----
 
     def refusals(self):
@@ -466,7 +538,7 @@ class Times:
                         f"refuses {' '.join(arguments)}", (result.status, result.stderr, result.stdout))
 
 
-ALL = "functions groups like_pstats callers line_table line_choice with_heap wall budget merged exports diff refusals".split()
+ALL = "functions groups like_pstats callers line_table line_choice with_heap wall budget merged exports diff gate stripped refusals".split()
 
 
 def main():

@@ -15,6 +15,7 @@
 #include "decompress.h"
 #include "demangle.h"
 #include "dwarf_units.h"
+#include "function_extents.h"
 #include "sandbox.h"
 #include "symbol_table.h"
 
@@ -369,6 +370,37 @@ static void judge_tables(struct module_names *names)
         explain(names, "%s has no lines for the code in question", names->info.dwarf->path);
 }
 
+static bool is_nameless(const struct found_frames *answer)
+{
+    return answer->frame_count == 0;
+}
+
+static void say_where(struct found_frames *answer, uint64_t start)
+{
+    answer->frames = start ? calloc(1, sizeof(*answer->frames)) : NULL;
+    if (!answer->frames)
+        return;
+    answer->frame_count = 1;
+    answer->frames->function_offset = start;
+}
+
+/* What has no name is still a function. */
+static void find_extents(struct module_names *names)
+{
+    struct function_extents extents;
+    bool is_needed = false;
+
+    for (size_t i = 0; i < names->address_count && !is_needed; i++)
+        is_needed = is_nameless(&names->answers[i]);
+    if (!is_needed || !names->info.module.path ||
+        !function_extents_read(&extents, &names->info.module))
+        return;
+    for (size_t i = 0; i < names->address_count; i++)
+        if (is_nameless(&names->answers[i]))
+            say_where(&names->answers[i], function_extents_find(&extents, names->addresses[i]));
+    function_extents_finish(&extents);
+}
+
 void module_names_find(struct module_names *modules, size_t count)
 {
     struct sandbox_job *jobs = calloc(count, sizeof(*jobs));
@@ -385,6 +417,7 @@ void module_names_find(struct module_names *modules, size_t count)
             continue;
         name_from_tables(&modules[i]);
         judge_tables(&modules[i]);
+        find_extents(&modules[i]);
     }
     free(jobs);
 }

@@ -11,6 +11,7 @@ struct found_frame {
     uint32_t file;
     uint32_t line;
     uint32_t function_line;
+    uint64_t function_offset; /* where it begins, if it has no name; 0: unknown */
     bool is_inlined;
     bool is_plain; /* the function has a mangled name, but this is not it */
 };

@@ -166,6 +166,7 @@ static void store_frames(struct symbolizer *symbolizer, struct address *address,
             .line = found[i].line,
             .inlined = found[i].is_inlined,
             .function_line = found[i].function_line,
+            .function_offset = found[i].function_offset,
         };
 }
 
