@@ -387,7 +387,8 @@ static __attribute__((noinline)) uint32_t new_path(struct callsite_cache *cache,
     uint32_t counters = node ? find_site(cache, node) : 0;
     if (node && !counters) {
         counters = add_site(cache, node, thread);
-        count_incomplete(unwinder);
+        if (domain_of(thread) < MEMORY_DOMAIN_COUNT) /* samplers have accounts of their own */
+            count_incomplete(unwinder);
     }
     if (counters)
         add_path(cache, unwinder->frames[unwinder->count - 1].hash, counters);

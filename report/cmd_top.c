@@ -39,7 +39,8 @@ enum {
 static const struct option_row rows[] = {
     {'g', "group-by", "KIND", "line (default), function, file, module, traceback, thread"},
     {'s', "sort", "COLUMN",
-     "live (default), growth, growth-rate, alloc-rate, byte-rate, blocks, peak, count, total"},
+     "live (default), growth, growth-rate, alloc-rate, byte-rate, blocks, peak, count, total, cpu, "
+     "cpu-time"},
     {'n', "limit", "N", "lines at most, 0: all (default: all that fit; with --once 10)"},
     {OPTION_FILTER, "filter", "WORD", "lines with this word, or a pattern as report has them"},
     {OPTION_INTERVAL, "interval", "SECONDS", "between two readings (default: 1)"},

@@ -104,6 +104,15 @@ static unsigned next_of(unsigned value, unsigned count, bool is_backwards)
     return (value + (is_backwards ? count - 1 : 1)) % count;
 }
 
+static void sort_by_next(struct top_model *model, bool is_back)
+{
+    enum top_sort sort = model->sort;
+    do
+        sort = (enum top_sort)next_of(sort, TOP_SORT_COUNT, is_back);
+    while (!top_model_has(model, sort));
+    top_model_sort(model, sort);
+}
+
 static enum top_action change_group(struct top_view *view, struct top_model *model, bool is_back)
 {
     view->is_row_chosen = false; /* numbers of groups mean something else now */
@@ -132,7 +141,7 @@ static enum top_action table_key(struct top_view *view, struct top_model *model,
         return TOP_DONE;
     case 's':
     case 'S':
-        top_model_sort(model, (enum top_sort)next_of(model->sort, TOP_SORT_COUNT, key == 'S'));
+        sort_by_next(model, key == 'S');
         return TOP_DONE;
     case 'g':
     case 'G':

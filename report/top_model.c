@@ -16,10 +16,10 @@
 
 /* --- arithmetic: hostile figures may wrap, but are never undefined --- */
 
-static struct top_tally tally_of(const struct figures *figures)
+static struct top_tally tally_of(const struct figures *figures, uint64_t cpu_ns)
 {
     return (struct top_tally){figures->alloc_count, figures->alloc_bytes, figures->live_count,
-                              figures->live_bytes};
+                              figures->live_bytes, cpu_ns};
 }
 
 static int64_t difference(int64_t from, int64_t what)
@@ -123,9 +123,24 @@ static bool grow_sites(struct top_model *model)
     return true;
 }
 
+static bool is_of_cpu(const struct trace *trace, uint32_t owner)
+{
+    return trace->owners[owner].thread_domain >> OWNER_DOMAIN_SHIFT == DOMAIN_CPU;
+}
+
+/* The heap's, and those of samples, which have stacks of their own. */
+static uint32_t node_of(const struct trace *trace, uint32_t owner)
+{
+    uint32_t node = trace->owners[owner].node;
+    if (!is_of_cpu(trace, owner))
+        return trace_site(trace, owner);
+    return node < trace->node_count ? node : 0;
+}
+
 static void add_owner(struct top_model *model, uint32_t index)
 {
-    uint32_t node = trace_site(model->trace, index);
+    uint32_t node = node_of(model->trace, index);
+    model->has_cpu = model->has_cpu || (node && is_of_cpu(model->trace, index));
     model->owner_sites[index] = NO_SITE;
     if (!node)
         return;
@@ -153,14 +168,20 @@ static void add_up_sites(struct top_model *model)
 {
     for (uint32_t i = 0; i < model->site_count; i++) {
         struct top_site *site = &model->sites[i];
-        site->before = tally_of(&site->now);
+        site->before = tally_of(&site->now, site->cpu_ns);
         site->now = (struct figures){0};
+        site->cpu_ns = 0;
     }
     for (uint32_t i = 1; i < model->owner_count; i++) {
         if (model->owner_sites[i] == NO_SITE)
             continue;
+        struct top_site *site = &model->sites[model->owner_sites[i]];
+        if (is_of_cpu(model->trace, i)) {
+            site->cpu_ns += model->trace->counters[i].alloc_bytes;
+            continue;
+        }
         struct figures figures = trace_figures(model->trace, i);
-        figures_add(&model->sites[model->owner_sites[i]].now, &figures);
+        figures_add(&site->now, &figures);
     }
 }
 
@@ -181,7 +202,7 @@ static bool add_up_threads(struct top_model *model)
         if (threads[i].start_time_ns != trace->threads[i].start_time_ns)
             threads[i] = (struct top_thread){.start_time_ns = trace->threads[i].start_time_ns};
         threads[i].before = threads[i].now;
-        threads[i].now = tally_of(&figures);
+        threads[i].now = tally_of(&figures, trace->threads[i].cpu_ns);
     }
     return true;
 }
@@ -196,11 +217,13 @@ static void add_growth(struct top_row *row, const struct top_tally *now,
     row->step_bytes = sum(row->step_bytes, difference(now->live_bytes, before->live_bytes));
     row->step_allocs += increase(before->alloc_count, now->alloc_count);
     row->step_alloc_bytes += increase(before->alloc_bytes, now->alloc_bytes);
+    row->cpu_ns += now->cpu_ns;
+    row->step_cpu_ns += increase(before->cpu_ns, now->cpu_ns);
 }
 
 static void add_site(struct top_row *row, const struct top_site *site)
 {
-    struct top_tally now = tally_of(&site->now);
+    struct top_tally now = tally_of(&site->now, site->cpu_ns);
     row->site_count++;
     figures_add(&row->item.figures, &site->now);
     add_growth(row, &now, &site->before, &site->base);
@@ -214,6 +237,7 @@ static void find_rates(const struct top_model *model, struct top_row *row)
     row->growth_rate = (double)row->step_bytes / seconds;
     row->alloc_rate = (double)row->step_allocs / seconds;
     row->byte_rate = (double)row->step_alloc_bytes / seconds;
+    row->cpu_share = (double)row->step_cpu_ns / 1e9 / seconds;
 }
 
 static struct top_row row_of_site(const struct top_model *model, const struct top_site *site)
@@ -277,7 +301,8 @@ static uint32_t *make_index(uint32_t group_count)
 /* There are counters for what never happens, too. */
 static bool is_idle(const struct top_site *site)
 {
-    return figures_are_zero(&site->now) && !site->before.alloc_count && !site->base.alloc_count;
+    return figures_are_zero(&site->now) && !site->before.alloc_count && !site->base.alloc_count &&
+           !site->cpu_ns;
 }
 
 static bool add_site_rows(struct top_model *model)
@@ -316,7 +341,8 @@ static bool add_thread_rows(struct top_model *model)
                      .via = NO_FRAME,
                      .figures = thread_figures(thread)},
         };
-        if (figures_are_zero(&row.item.figures) || !keeps_thread(model, thread))
+        if ((figures_are_zero(&row.item.figures) && !seen->now.cpu_ns) ||
+            !keeps_thread(model, thread))
             continue;
         add_growth(&row, &seen->now, &seen->before, &seen->base);
         if (!add_row(model, &row))
@@ -334,6 +360,8 @@ static void merge_row(struct top_row *into, const struct top_row *row)
     into->step_bytes = sum(into->step_bytes, row->step_bytes);
     into->step_allocs += row->step_allocs;
     into->step_alloc_bytes += row->step_alloc_bytes;
+    into->cpu_ns += row->cpu_ns;
+    into->step_cpu_ns += row->step_cpu_ns;
 }
 
 static void find_sums(struct top_model *model)
@@ -371,6 +399,10 @@ static double value_of(const struct top_row *row, enum top_sort sort)
         return (double)figures->alloc_count;
     case TOP_TOTAL:
         return (double)figures->alloc_bytes;
+    case TOP_CPU:
+        return row->cpu_share;
+    case TOP_CPU_TIME:
+        return (double)row->cpu_ns;
     default:
         return (double)figures->live_bytes;
     }
@@ -451,7 +483,7 @@ static void add_point(struct top_model *model, int64_t rss_bytes)
 static void rebase(struct top_model *model)
 {
     for (uint32_t i = 0; i < model->site_count; i++)
-        model->sites[i].base = tally_of(&model->sites[i].now);
+        model->sites[i].base = tally_of(&model->sites[i].now, model->sites[i].cpu_ns);
     for (uint32_t i = 0; i < model->thread_count; i++)
         model->threads[i].base = model->threads[i].now;
     model->base_time_ns = model->time_ns;
@@ -503,6 +535,11 @@ bool top_model_rebase(struct top_model *model)
 {
     rebase(model);
     return make_rows(model, false);
+}
+
+bool top_model_has(const struct top_model *model, enum top_sort sort)
+{
+    return model->has_cpu || (sort != TOP_CPU && sort != TOP_CPU_TIME);
 }
 
 bool top_model_has_rates(const struct top_model *model)
@@ -587,6 +624,8 @@ static const char *const sort_words[TOP_SORT_COUNT] = {
     [TOP_PEAK] = "peak",
     [TOP_ALLOCATIONS] = "count",
     [TOP_TOTAL] = "total",
+    [TOP_CPU] = "cpu",
+    [TOP_CPU_TIME] = "cpu-time",
 };
 
 const char *top_sort_word(enum top_sort sort)

@@ -16,6 +16,8 @@ enum top_sort {
     TOP_PEAK,
     TOP_ALLOCATIONS,
     TOP_TOTAL,
+    TOP_CPU,      /* over the last interval; there only of a trace with samples of it */
+    TOP_CPU_TIME, /* of the run */
     TOP_SORT_COUNT
 };
 
@@ -37,7 +39,10 @@ struct top_row {
     int64_t step_bytes; /* since the reading before */
     uint64_t step_allocs;
     uint64_t step_alloc_bytes;
-    double growth_rate; /* bytes per second, over the last interval, like the following */
+    uint64_t cpu_ns;      /* own CPU time by samples; of threads by their clocks */
+    uint64_t step_cpu_ns; /* of it, since the reading before */
+    double cpu_share;     /* of one CPU over the last interval */
+    double growth_rate;   /* bytes per second, over the last interval, like the following */
     double alloc_rate;
     double byte_rate;
 };
@@ -54,10 +59,12 @@ struct top_tally {
     uint64_t alloc_bytes;
     int64_t live_count;
     int64_t live_bytes;
+    uint64_t cpu_ns;
 };
 
 struct top_site {
     struct figures now;
+    uint64_t cpu_ns;
     struct top_tally before; /* at the reading before */
     struct top_tally base;
     uint32_t node;
@@ -104,6 +111,7 @@ struct top_model {
     struct top_point points[TOP_POINTS_MAX]; /* a ring */
     uint32_t point_count;                    /* of all readings */
     bool is_whole;                           /* the points are all of a run */
+    bool has_cpu;                            /* there are samples of CPU time */
     uint64_t time_ns;                        /* of the last reading */
     uint64_t before_time_ns;                 /* of the one before, 0: there was none */
     uint64_t base_time_ns;
@@ -132,6 +140,9 @@ bool top_model_sort(struct top_model *model, enum top_sort sort);
 bool top_model_filter(struct top_model *model, const char *text);
 /* Growth counts from the last reading on. */
 bool top_model_rebase(struct top_model *model);
+
+/* Whether there is such a column in this trace. */
+bool top_model_has(const struct top_model *model, enum top_sort sort);
 
 /* Whether there are rates: two readings at different times. */
 bool top_model_has_rates(const struct top_model *model);

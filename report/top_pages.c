@@ -131,14 +131,17 @@ static void add_amounts(struct text_page *page, const struct top_model *model,
     const struct figures *figures = &row->item.figures;
     char *via = row->item.via != NO_FRAME ? via_text(model, row) : NULL;
     char rates[128] = "";
+    char cpu[64] = "";
+    if (row->cpu_ns)
+        snprintf(cpu, sizeof cpu, ", CPU time=%.2f s", (double)row->cpu_ns / 1e9);
     if (top_model_has_rates(model))
         snprintf(rates, sizeof rates, ", growth=%s (%s/s), %s allocations/s",
                  top_signed_size((double)row->growth_bytes).text,
                  top_signed_size(row->growth_rate).text, top_rate(row->alloc_rate).text);
     text_page_format(page, STYLE_STRONG,
-                     "%" PRIu32 " of %" PRIu32 ": size=%s, count=%" PRId64 "%s%s%s", number, count,
-                     text_size((double)figures->live_bytes).text, figures->live_count, rates,
-                     via ? "  " : "", via ? via : "");
+                     "%" PRIu32 " of %" PRIu32 ": size=%s, count=%" PRId64 "%s%s%s%s", number,
+                     count, text_size((double)figures->live_bytes).text, figures->live_count, rates,
+                     cpu, via ? "  " : "", via ? via : "");
     free(via);
 }
 
@@ -186,6 +189,8 @@ static const char *const help_lines[] = {
     "  ALLOCS/s BYTES/s  allocations, and their bytes, per second over the last interval",
     "  PEAK              bytes that were live when the program had most",
     "  ALLOCS, TOTAL     all allocations ever made, and their bytes",
+    "  CPU, CPU TIME     of a program whose CPU time is sampled: the line's own, in percent of one",
+    "                    CPU over the last interval, and so far",
     "  The two curves reach from the lowest to the highest value shown beside them.",
     "",
 };

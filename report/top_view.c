@@ -193,6 +193,30 @@ static void draw_state(const struct top_view *view, const struct top_status *sta
     draw_segments(&segments, grid, row);
 }
 
+/* How many samples per second of CPU time are wanted now; 0: there is no sampler. */
+static double sampling_hz(const struct trace *trace)
+{
+    double rate = 0;
+    for (uint32_t i = 0; i < trace->sampler_count; i++)
+        if (trace->samplers[i].domain == DOMAIN_CPU && trace->samplers[i].period_ns)
+            rate = 1e9 / (double)trace->samplers[i].period_ns;
+    return rate;
+}
+
+static void add_cpu(struct segments *segments, const struct top_model *model,
+                    const struct top_status *status)
+{
+    double rate = sampling_hz(model->trace);
+    if (!model->has_cpu)
+        return;
+    if (top_model_has_rates(model) && status->is_running)
+        add_segment(segments, 2, STYLE_PLAIN, "CPU %.0f %%", 100 * model->total.cpu_share);
+    else
+        add_segment(segments, 2, STYLE_PLAIN, "CPU %.2f s", (double)model->total.cpu_ns / 1e9);
+    if (rate > 0)
+        add_segment(segments, 5, STYLE_DIM, "%.0f Hz", rate);
+}
+
 static void draw_totals(const struct top_model *model, const struct top_status *status,
                         struct grid *grid, unsigned row)
 {
@@ -216,6 +240,7 @@ static void draw_totals(const struct top_model *model, const struct top_status *
     if (has_rates && status->is_running)
         add_segment(&segments, 6, STYLE_PLAIN, "%s allocations/s %s/s",
                     top_rate(total->alloc_rate).text, text_size(total->byte_rate).text);
+    add_cpu(&segments, model, status);
     draw_segments(&segments, grid, row);
 }
 
@@ -329,13 +354,14 @@ static const struct column table_columns[] = {
     {"GROWTH", 11, TOP_GROWTH, true},       {"GROWTH/s", 11, TOP_GROWTH_RATE, true},
     {"ALLOCS/s", 11, TOP_ALLOC_RATE, true}, {"BYTES/s", 10, TOP_BYTE_RATE, true},
     {"PEAK", 10, TOP_PEAK, false},          {"ALLOCS", 13, TOP_ALLOCATIONS, false},
-    {"TOTAL", 10, TOP_TOTAL, false},
+    {"TOTAL", 10, TOP_TOTAL, false},        {"CPU", 9, TOP_CPU, true},
+    {"CPU TIME", 11, TOP_CPU_TIME, false},
 };
 
 /* The same as they are given room. */
-static const enum top_sort by_importance[] = {TOP_LIVE,       TOP_GROWTH,      TOP_GROWTH_RATE,
-                                              TOP_ALLOC_RATE, TOP_BLOCKS,      TOP_BYTE_RATE,
-                                              TOP_PEAK,       TOP_ALLOCATIONS, TOP_TOTAL};
+static const enum top_sort by_importance[] = {
+    TOP_LIVE,   TOP_CPU,       TOP_GROWTH, TOP_GROWTH_RATE, TOP_ALLOC_RATE, TOP_CPU_TIME,
+    TOP_BLOCKS, TOP_BYTE_RATE, TOP_PEAK,   TOP_ALLOCATIONS, TOP_TOTAL};
 
 enum {
     COLUMN_COUNT = sizeof table_columns / sizeof *table_columns
@@ -377,9 +403,24 @@ static struct layout lay_out(const struct top_model *model, bool has_changes, bo
     if (has_changes || !column_of(model->sort)->is_change)
         show_column(&layout, model->sort, columns);
     for (size_t i = 0; i < sizeof by_importance / sizeof *by_importance; i++)
-        if (has_changes || !column_of(by_importance[i])->is_change)
+        if (top_model_has(model, by_importance[i]) &&
+            (has_changes || !column_of(by_importance[i])->is_change))
             show_column(&layout, by_importance[i], limit);
     return layout;
+}
+
+static struct number_text share_text(double share)
+{
+    struct number_text text;
+    snprintf(text.text, sizeof text.text, "%.1f %%", 100 * share);
+    return text;
+}
+
+static struct number_text seconds_text(uint64_t time_ns)
+{
+    struct number_text text;
+    snprintf(text.text, sizeof text.text, "%.2f s", (double)time_ns / 1e9);
+    return text;
 }
 
 static struct number_text change_text(const struct top_row *row, enum top_sort sort,
@@ -393,6 +434,8 @@ static struct number_text change_text(const struct top_row *row, enum top_sort s
         return top_signed_size(row->growth_rate);
     if (sort == TOP_ALLOC_RATE)
         return top_rate(row->alloc_rate);
+    if (sort == TOP_CPU)
+        return share_text(row->cpu_share);
     return row->byte_rate < 0.5 ? (struct number_text){"0"} : text_size(row->byte_rate);
 }
 
@@ -411,6 +454,8 @@ static struct number_text value_text(const struct top_row *row, enum top_sort so
         return text_count(figures->alloc_count);
     case TOP_TOTAL:
         return text_size((double)figures->alloc_bytes);
+    case TOP_CPU_TIME:
+        return seconds_text(row->cpu_ns);
     default:
         return change_text(row, sort, layout);
     }

@@ -534,6 +534,21 @@ def test_once(tap, tracer):
         tap.ok("exited 0" in result.stdout.decode() and "97.7 KiB" in result.stdout.decode(), "a trace", result.stdout)
 
 
+def test_cpu(tap, tracer):
+    """Of a program whose CPU time is sampled it has columns of that, too."""
+    with Test(tap, tracer) as test:
+        for options, is_there in (({}, False), ({"MEMTRACE_CPU_HZ": "1000", "MEMTRACE_CPU_BUDGET": "100"}, True)):
+            run = tracer.run([tracer.build.program("cpu_shares"), "1", "200"], environment=options)
+            result = execute([test.tool, "top", "--once", "-n0", "-s", "cpu-time" if is_there else "live", "-g", "function",
+                              str(run.trace.path)])
+            lines = result.stdout.decode().splitlines()
+            rows = {match.group(2): float(match.group(1)) for match in (re.search(r" (\d+\.\d\d) s  (\S+)$", line) for line in lines) if match}
+            work = sum(time for name, time in rows.items() if name.startswith("work_"))
+            sampled = sum(thread["sampled_ns"] for thread in run.trace.threads) / 1e9
+            tap.equal((result.status, "CPU TIME v" in lines[2], work > .8 * sampled > 0), (0, is_there, is_there),
+                      f"CPU time, {options}", (lines, sampled))
+
+
 def test_misuse(tap, tracer):
     with Test(tap, tracer) as test:
         service = test.service("keep", "1")
@@ -586,7 +601,8 @@ def main():
     build = Build()
     with Tap() as tap, Tracer(build) as tracer:
         for test in (test_content, test_rates, test_keys, test_pause, test_sizes, test_words, test_signals,
-                     test_job_control, test_end, test_exec, test_program, test_once, test_misuse, test_slow_terminal):
+                     test_job_control, test_end, test_exec, test_program, test_once, test_cpu, test_misuse,
+                     test_slow_terminal):
             tap.run(test, tracer)
 
 

@@ -357,6 +357,36 @@ static void test_order(void)
     finish();
 }
 
+/* Samples are of the lines that allocate, and of others. */
+static void test_cpu(void)
+{
+    const uint32_t sampled = 1 | DOMAIN_CPU << OWNER_DOMAIN_SHIFT;
+    begin();
+    read_at_second(0);
+    tap_ok(!top_model_has(&model, TOP_CPU) && top_model_has(&model, TOP_LIVE), "no samples");
+    uint32_t other = site(main_node, demo, OTHER_3, sampled);
+    uint32_t late = site(main_node, demo, LATE_7, sampled);
+    add(other, 250, 0, 1000000);
+    read_at_second(1);
+    name_all();
+    add(other, 500, 0, 1000000);
+    add(late, 1000, 0, 1000000);
+    read_at_second(3);
+    tap_ok(top_model_has(&model, TOP_CPU), "samples");
+    check_order(TOP_CPU, "late other push dup_name");
+    tap_number((int64_t)model.rows[1].cpu_ns, 750000000, "time of a line that allocates, too");
+    tap_ok(fabs(model.rows[1].cpu_share - 0.25) < 1e-9, "and its share of a CPU");
+    tap_ok(fabs(model.rows[0].cpu_share - 0.5) < 1e-9, "that of one that does not");
+    tap_number((int64_t)model.total.cpu_ns, 1750000000, "the whole");
+    tap_number(model.total.item.figures.live_bytes, 3805, "the heap is as it was");
+    add(late, 1, 0, 5000000000);
+    read_at_second(4);
+    check_order(TOP_CPU_TIME, "late other push dup_name");
+    enum top_sort sort;
+    tap_ok(top_sort_parse("cpu-time", &sort) && sort == TOP_CPU_TIME, "its word");
+    finish();
+}
+
 static void test_stacks(void)
 {
     begin();
@@ -501,6 +531,7 @@ int main(void)
     test_threads();
     test_filters();
     test_order();
+    test_cpu();
     test_stacks();
     test_points();
     test_past();
