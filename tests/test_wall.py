@@ -36,7 +36,7 @@ def run_waits(tracer, turns, **environment):
 
 
 def is_near(found, truth):
-    return abs(found - truth) <= max(.15 * truth, 20e6)
+    return abs(found - truth) <= .3 * truth
 
 
 def places_of(trace, path):
