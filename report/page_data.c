@@ -310,7 +310,7 @@ static bool write_domain(struct json *json, const struct page_trace *page,
     }
     json_open_object(json);
     json_member_string(json, "domain",
-                       page->trace->domain == DOMAIN_WALL_ON ? "wall"
+                       page->trace->domain == DOMAIN_OFF_CPU ? "wall"
                                                              : label_domain(page->trace->domain));
     json_member_bool(json, "is_shortened", is_shortened);
     bool is_ok = write_tables(json, &tree);
@@ -323,13 +323,12 @@ static bool write_domain(struct json *json, const struct page_trace *page,
     return is_ok || error_out_of_memory(error);
 }
 
-/* Turns to a domain, if there is something to show of it. Waiting is a part of wall-clock time. */
+/* Turns to a domain, if there is something to show of it. Waiting is a part of wall-clock time, as
+ * CPU time is, which comes first. */
 static bool choose_domain(struct trace *trace, uint32_t domain)
 {
     struct figures total;
-    if (domain == DOMAIN_WALL_OFF)
-        return false;
-    if (domain == DOMAIN_WALL_ON) {
+    if (domain == DOMAIN_OFF_CPU) {
         if (!times_are_there(trace, TIMES_WALL))
             return false;
         times_show(trace, TIMES_WALL);

@@ -46,7 +46,7 @@ static bool is_off(const struct changes *changes, uint32_t id)
 {
     const struct trace *trace = changes->history->trace;
     struct figures figures;
-    if (trace->domain != DOMAIN_WALL_ON)
+    if (trace->domain != DOMAIN_OFF_CPU)
         return false;
     figures = trace_figures(trace, id);
     return times_of(&figures).off_samples;
@@ -98,7 +98,7 @@ static void write_figures(struct json *json, const struct changes *changes)
                   offsetof(struct change_sum, alloc_bytes));
     if (!is_timed)
         write_numbers(json, changes, "free_count", offsetof(struct change_sum, free_count));
-    if (trace->domain == DOMAIN_WALL_ON)
+    if (trace->domain == DOMAIN_OFF_CPU)
         write_numbers(json, changes, "off_ns", offsetof(struct change_sum, off_ns));
     else
         write_numbers(json, changes, is_timed ? "kernel_ns" : "freed_bytes",

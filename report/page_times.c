@@ -32,10 +32,16 @@ static void add_counters(struct seen *seen, uint32_t domain, const struct figure
 {
     if (domain == DOMAIN_CPU)
         add_running(&seen->cpu, figures);
-    else if (domain == DOMAIN_WALL_ON)
-        add_running(&seen->wall, figures);
-    else if (domain == DOMAIN_WALL_OFF)
+    else if (domain == DOMAIN_OFF_CPU)
         add_waiting(&seen->wall, figures);
+}
+
+/* Where waits were looked at, time on the CPU is the other part of wall-clock time. */
+static void add_cpu_to_wall(struct seen *seen)
+{
+    seen->wall.samples += seen->cpu.samples;
+    seen->wall.time_ns += seen->cpu.time_ns;
+    seen->wall.kernel_ns += seen->cpu.kernel_ns;
 }
 
 /* Of each thread, and, behind the last one, of all. */
@@ -50,6 +56,9 @@ static struct seen *seen_of(const struct trace *trace)
             add_counters(&seen[thread], domain, &figures);
         add_counters(&seen[trace->thread_count], domain, &figures);
     }
+    bool has_waits = seen && times_are_there(trace, TIMES_WALL);
+    for (uint32_t i = 0; has_waits && i <= trace->thread_count; i++)
+        add_cpu_to_wall(&seen[i]);
     return seen;
 }
 

@@ -153,10 +153,10 @@ def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         for kind in ("cpu", "wall"):
             times = Times(tap, tracer)
-            made = times.made(None, "DOMAIN_CPU" if kind == "cpu" else "DOMAIN_WALL_ON")
+            made = times.made()
             if kind == "wall":
-                times.made({("leaf_of_main", "leaf_own"): 170, ("main_own",): 35}, "DOMAIN_WALL_OFF", made)
-            made.sampler(samples=TOTAL, cpu_ns=800 * MS, sampled_ns=TOTAL * MS, domain="DOMAIN_CPU" if kind == "cpu" else "DOMAIN_WALL_ON")
+                times.made({("leaf_of_main", "leaf_own"): 170, ("main_own",): 35}, "DOMAIN_OFF_CPU", made)
+            made.sampler(samples=TOTAL, cpu_ns=800 * MS, sampled_ns=TOTAL * MS, domain="DOMAIN_CPU" if kind == "cpu" else "DOMAIN_OFF_CPU")
             times.write(made)
             exports = TimeExports(times, kind)
             for check in (exports.go, exports.callgrind_annotate, exports.pstats, exports.flamegraph, exports.perf, exports.dot, exports.reports, exports.refusals):

@@ -173,9 +173,9 @@ def check_time(tap, viewers, tracer):
     """Samples of CPU and of wall-clock time."""
     for kind in ("cpu", "wall"):
         times = Times(tap, tracer)
-        made = times.made(None, "DOMAIN_CPU" if kind == "cpu" else "DOMAIN_WALL_ON")
+        made = times.made()
         if kind == "wall":
-            times.made({("leaf_of_main", "leaf_own"): 170}, "DOMAIN_WALL_OFF", made)
+            times.made({("leaf_of_main", "leaf_own"): 170}, "DOMAIN_OFF_CPU", made)
         times.write(made)
         report = times.json("report", f"--{kind}", "made.memtrace")["statistics"]
         path = times.directory / "time.speedscope.json"
