@@ -171,6 +171,48 @@ class Times:
             self.tap.equal(got[-1].count("seconds") or any(re.match(f" {{9}}{TOTAL} samples in {TOTAL / 1e3:.3f} seconds$", line)
                                                            for line in got), True, f"pstats, {name}: the total")
 
+    def pstats_columns(self):
+        """Every column that pstats has, and where it has it: our table beside Python's print of the exported profile."""
+        self.write(self.made())
+        path = self.export("pstats")
+        for key in ("tottime", "cumulative", "name"):
+            text = io.StringIO()
+            pstats.Stats(str(path), stream=text).sort_stats(key, "name").print_stats()
+            expected = text.getvalue().splitlines()
+            got = self.tool("report", "--cpu", "-n0", "--sort", f"{key},name", "made.memtrace").splitlines()
+            starts = [next(i for i, line in enumerate(lines) if line.endswith(" filename:lineno(function)")) for lines in (got, expected)]
+            ours, theirs = ([lines[start], *(line for line in lines[start + 1:] if re.match(r" *\d", line))]
+                            for lines, start in zip((got, expected), starts))
+            self.tap.equal(ours[0].replace("samples", " ncalls").replace("percent", "percall"), theirs[0], f"pstats, {key}: the heading")
+            cut = [[line[9:18] + line[27:36] + line[45:] for line in lines[1:]] for lines in (ours, theirs)]
+            self.tap.equal(cut[0], cut[1], f"pstats, {key}: tottime, cumtime and name")
+            self.tap.ok(len(cut[0]) == 4 and all(len(line[18:27].strip()) >= 3 and len(line[36:45].strip()) >= 3 for line in ours[1:]),
+                        f"pstats, {key}: percentages stand where it has times per call", ours)
+
+    def kernprof_columns(self):
+        """A line table without the columns that kernprof 4.0.2 does not have is one of its."""
+        self.write(self.made())
+        text = self.tool("report", "--cpu", "--lines", "leaf", "made.memtrace").splitlines()
+        start = next(i for i, line in enumerate(text) if line.startswith("Line #"))
+        ours = [(line[:29] + line[42:60] + line[73:]).rstrip() for line in text[start:] if line]
+        template, first = "%6s %9s %12s %8s %8s  %-s", function_lines()["leaf"]
+        lines = SOURCE.read_text().splitlines()
+        last = next(number for number in range(first, len(lines)) if lines[number - 1] == "}")
+        hits = {line: number for (name, line), number in count(lambda tag: (FUNCTIONS[tag], self.lines[tag]))[1].items() if name == "leaf"}
+        total = sum(hits.values())
+        header = template % ("Line #", "Hits", "Time", "Per Hit", "% Time", "Line Contents")
+        expected = [header]
+        for number in range(first, last + 1):
+            cells = ("", "", "", "")
+            if number in hits:
+                time = hits[number] * 1e3
+                cells = ("%d" % hits[number], "%5.1f" % time, "%5.1f" % (time / hits[number]), "%5.1f" % (100 * hits[number] / total))
+            expected.append((template % (number, *cells, lines[number - 1])).rstrip())
+        self.tap.equal([ours[0], *ours[2:]], expected, "kernprof: header and lines")
+        self.tap.equal(text[start + 1], "=" * len(text[start]), "kernprof: its rule")
+        above = [line.split(":")[0] for line in text[:start] if re.match("Total time|File|Function", line)]
+        self.tap.equal(above, ["Total time", "File", "Function"], "kernprof: what is above")
+
     @staticmethod
     def rows(lines, columns):
         """[(first number, …, name)] of the table's rows."""
@@ -538,7 +580,7 @@ class Times:
                         f"refuses {' '.join(arguments)}", (result.status, result.stderr, result.stdout))
 
 
-ALL = "functions groups like_pstats callers line_table line_choice with_heap wall budget merged exports diff gate stripped refusals".split()
+ALL = "functions groups like_pstats pstats_columns kernprof_columns callers line_table line_choice with_heap wall budget merged exports diff gate stripped refusals".split()
 
 
 def main():
