@@ -42,8 +42,12 @@ static bool write_traces(FILE *out, const struct page_trace *traces, size_t coun
     return is_ok;
 }
 
-static bool cannot_write(struct error *error)
+/* Why not is asked again: since it failed, sources may have been looked for in vain. */
+static bool cannot_write(FILE *out, struct error *error)
 {
+    errno = 0;
+    if (fputc('\n', out) != EOF && fflush(out) == 0)
+        errno = 0;
     return error_set(error, "cannot write: %s", strerror(errno ? errno : EIO));
 }
 
@@ -52,17 +56,17 @@ static bool write_data(FILE *out, const struct page_trace *traces, size_t count,
 {
     FILE *text = base64_open(out);
     FILE *packed = text ? compressed_open(text, false) : NULL;
-    bool is_ok = packed ? write_traces(packed, traces, count, error) : cannot_write(error);
+    bool is_ok = packed ? write_traces(packed, traces, count, error) : cannot_write(out, error);
     bool is_written = !packed || (!ferror(packed) && fclose(packed) == 0);
     is_written = (!text || fclose(text) == 0) && is_written;
-    return is_ok && !is_written ? cannot_write(error) : is_ok;
+    return is_ok && !is_written ? cannot_write(out, error) : is_ok;
 }
 
 static bool write_template(FILE *out, const char *begin, const char *end, struct error *error)
 {
     size_t size = (size_t)(end - begin);
     errno = 0;
-    return (fwrite(begin, 1, size, out) == size && fflush(out) == 0) || cannot_write(error);
+    return (fwrite(begin, 1, size, out) == size && fflush(out) == 0) || cannot_write(out, error);
 }
 
 /* A disk that is full from the start is told before all the work. */

@@ -238,6 +238,16 @@ def check_advice(pages, trace):
     tap.equal((seen[7].get("tab"), seen[7].get("line")), ("source", str(top["line"])), "and to the source of its line")
 
 
+def check_paper(pages, trace):
+    """Paper is white, and does not scroll."""
+    tap = pages.tap
+    seen = pages.do(pages.write(trace), ("open", "tab=flame&measure=total&theme=dark"), ("evaluate", "dispatchEvent(new Event('beforeprint'))"),
+                    ("evaluate", "document.documentElement.dataset.theme"), ("evaluate", "memtracePage.flame.viewHeight >= Math.min(1300, memtracePage.flame.rows * 20)"), ("pixels",),
+                    ("evaluate", "dispatchEvent(new Event('afterprint'))"), ("evaluate", "document.documentElement.dataset.theme"))
+    tap.equal((seen[2], seen[3], seen[6]), ("light", True, "dark"), "prints light, all rows of the flame graph, and is dark again afterwards")
+    tap.ok(seen[4] > 5, "and the flame graph is there", seen[4])
+
+
 def check_hostile(pages, tracer):
     """Markup in names stays text."""
     tap = pages.tap
@@ -353,6 +363,11 @@ def check_output(pages, trace):
     tap.ok(result.status == 1 and not (directory / "broken.html").exists(), "a broken trace: no page", result.stderr)
     for argv, status in ((("--nonsense",), 2), (("a", "b", "c"), 2), (("--help",), 0)):
         tap.equal(run(*argv).status, status, f"html {' '.join(argv)}: status {status}")
+    # A disk that fills up on the way: what else failed since, as looking for sources, is not the reason.
+    script = f"ulimit -f 160; trap '' XFSZ; exec {pages.build.tool} html -o full.html {copy}"
+    result = execute(["/bin/sh", "-c", script], cwd=directory)
+    tap.ok(result.status == 1 and result.stderr.count(b"\n") == 1 and b"File too large" in result.stderr and not list(directory.glob("full.html*")),
+           "a file that may not grow: one line, with the reason, and no half page", result.stderr)
     run("--no-source", "-o", "without.html", copy)
     seen = pages.do(directory / "without.html", ("open", "tab=source"), ("text", "#file-path"), ("evaluate", "memtracePage.trace.sources.size"))
     tap.ok("--no-source" in seen[1] and seen[2] == 0, "--no-source leaves the text of sources out", seen)
@@ -377,7 +392,7 @@ def main():
         for name, check in (("figures", lambda _: check_figures(pages, "word_count", words)), ("use", lambda _: check_use(pages, words)),
                             ("keys", lambda _: check_keys(pages, words)), ("brush", lambda _: check_brush(pages)),
                             ("hostile", lambda _: check_hostile(pages, tracer)), ("two", lambda _: check_two(pages, tracer)), ("time", lambda _: check_time(pages, tracer)),
-                            ("brush of two", lambda _: check_brush_of_two(pages)), ("advice", lambda _: check_advice(pages, words)),
+                            ("brush of two", lambda _: check_brush_of_two(pages)), ("advice", lambda _: check_advice(pages, words)), ("paper", lambda _: check_paper(pages, words)),
                             ("small", lambda _: check_small(pages, tracer)), ("output", lambda _: check_output(pages, words))):
             tap.run(check, name=name)
 

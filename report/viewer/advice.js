@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // advice.js -- Where to look next: what stands out in a trace, in sentences, and the views that show
 // more of it.
-import { basename, count, duration, percent, seconds, size } from './format.js'
+import { basename, count, duration, formats, percent, seconds, size } from './format.js'
 import { errorsOf, plusMinus } from './errors.js'
 import { measuresOf, weigh } from './measures.js'
 import { selves } from './statistics.js'
@@ -14,14 +14,16 @@ const MUCH_GROWTH = 0.1
 
 const measureOf = (domain, selection, id) => measuresOf(domain, selection).find(measure => measure.id === id)
 
-// The line, or without lines the function, to which most is charged; null if there is nothing.
+// The line, or without lines the function, to which most is charged, or which changed most; null if
+// there is nothing.
 function topOf(domain, measure, selection = null) {
   const kind = domain.frames.file.some(Boolean) ? 'line' : 'function'
   const weights = weigh(domain, measure, selection)
   const sums = selves(domain, kind, weights)
   let best = -1
+  const weight = group => domain.isComparison ? Math.abs(sums[group]) : sums[group]
   for (let group = 0; group < sums.length; group++)
-    if (sums[group] > 0 && (best < 0 || sums[group] > sums[best]))
+    if (weight(group) > 0 && (best < 0 || weight(group) > weight(best)))
       best = group
   if (best < 0)
     return null
@@ -119,7 +121,7 @@ function waiting({ domains }) {
   }
 }
 
-// Of two traces: what grew, and what became slower.
+// Of two traces: what changed most, of each kind.
 function changes({ domains }) {
   return domains.map(domain => {
     const measure = measureOf(domain, null, domain.isTime ? 'time' : 'live')
@@ -128,10 +130,10 @@ function changes({ domains }) {
     const top = measure && topOf(domain, measure)
     if (!top)
       return null
-    const [format, what] = domain.isTime ? [seconds, measure.title.replace('change of ', '')] : [size, 'live at the end']
+    const [format, what] = [formats[measure.unit].change, measure.title.replace('change of ', '')]
     const error = domain.isTime ? plusMinus(errorsOf(domain, top.kind, measure, null).self[top.group]) : ''
     return {
-      text: `${what}: ${all > 0 ? '+' : ''}${format(all)} in all; ${label(domain, top)} grew most, by ${format(top.value)}${error}.`,
+      text: `${what}: ${format(all)} in all; ${label(domain, top)} changed most: ${format(top.value)}${error}.`,
       ways: [['what changed as a flame graph', show(domain, measure.id, { tab: 'flame' })]],
     }
   })

@@ -7,6 +7,7 @@ import { plusMinus, shareError } from './errors.js'
 const ROW = 20
 const PIXELS_MIN = 0.5
 const TEXT_MIN = 28
+const PRINTED = 1300
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 
 export class Flame {
@@ -105,13 +106,21 @@ export class Flame {
 
   // --- drawing ---
 
-  draw() {
+  // Paper does not scroll: as much as goes on a page.
+  print() {
+    if (!this.tree)
+      return
+    this.scroller.scrollTop = 0
+    this.draw(Math.min(this.rows * ROW + 2, PRINTED))
+  }
+
+  draw(height = this.scroller.clientHeight) {
     const { canvas, scroller, context } = this
     if (!this.tree || !scroller.clientWidth || !scroller.clientHeight)
       return
     const ratio = devicePixelRatio || 1
     this.width = scroller.clientWidth
-    this.viewHeight = scroller.clientHeight
+    this.viewHeight = height
     if (canvas.width !== Math.round(this.width * ratio) || canvas.height !== Math.round(this.viewHeight * ratio)) {
       canvas.width = Math.round(this.width * ratio)
       canvas.height = Math.round(this.viewHeight * ratio)

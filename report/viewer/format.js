@@ -30,7 +30,7 @@ export function duration(ns) {
 // Of samples, which are a millisecond or so: as profilers print it.
 export function seconds(ns) {
   const number = ns / 1e9
-  return `${number.toFixed(number !== 0 && Math.abs(number) < 0.001 ? 6 : 3)} s`
+  return `${number.toFixed(number !== 0 && Math.abs(number) < 0.0005 ? 4 : 3)} s`
 }
 
 const signed = format => number => (number > 0 ? '+' : '') + format(number)

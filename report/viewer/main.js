@@ -210,6 +210,7 @@ class Page {
     byId('by').value = state.by === 'function' ? 'function' : 'frame'
     byId('inverted').checked = state.inverted === '1'
     byId('color').value = this.color()
+    byId('color').disabled = Boolean(this.tree.change) // red and blue then
     byId('upward').checked = state.upward === '1'
     byId('group').value = state.group
     for (const [id, key] of [['search', 'q'], ['filter', 'filter'], ['from', 'from'], ['to', 'to']])
@@ -331,6 +332,21 @@ class Page {
     byId('theme').textContent = isDark() ? 'Light' : 'Dark'
   }
 
+  // Paper is white.
+  print(isPrinting) {
+    if (isPrinting)
+      document.documentElement.dataset.theme = 'light'
+    else
+      this.theme()
+    this.plot()
+    this.timeline.mark(this.selection)
+    if (!byId('panel-flame').hidden) {
+      this.flame.recolor(this.color())
+      if (isPrinting)
+        this.flame.print()
+    }
+  }
+
   switchTheme(theme) {
     this.state.theme = theme
     writeState(this.state, ['theme'])
@@ -358,6 +374,8 @@ class Page {
     byId('theme').addEventListener('click', () => this.switchTheme(isDark() ? 'light' : 'dark'))
     byId('help-button').addEventListener('click', () => byId('help').showModal())
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.switchTheme(this.state.theme))
+    addEventListener('beforeprint', () => this.print(true))
+    addEventListener('afterprint', () => this.print(false))
     addEventListener('popstate', () => {
       this.state = readState()
       this.theme()

@@ -9,6 +9,11 @@ import { Pairs } from './pairs.js'
 const INVERTED_SHARE = 1 / 20000
 const INVERTED_DEPTH = 500
 
+// Of a change the larger of the two; what has changed may itself be a change, and negative.
+function widthOf(after, before, i) {
+  return before ? Math.max(Math.abs(after[i]), Math.abs(before[i])) : Math.max(after[i], 0)
+}
+
 export class Tree {
   // parent[i] < i, 0 is the root; frame: of whose frames they are.
   constructor(frames, kind, parent, frame, count) {
@@ -93,7 +98,7 @@ export function forward(domain, kind, after, before) {
     tree.change = new Float64Array(tree.count)
   for (let i = 0; i < domain.endCount; i++) {
     const node = collapsed.of[domain.ends[i]]
-    tree.self[node] += Math.max(after[i], before ? before[i] : 0, 0)
+    tree.self[node] += widthOf(after, before, i)
     if (before)
       tree.change[node] += after[i] - before[i]
   }
@@ -131,7 +136,7 @@ export function inverted(domain, kind, after, before) {
   const weights = new Float64Array(domain.endCount)
   let all = 0
   for (let i = 0; i < domain.endCount; i++)
-    all += weights[i] = Math.max(after[i], before ? before[i] : 0, 0)
+    all += weights[i] = widthOf(after, before, i)
 
   // A row is a stack of which the frames inside of node have been taken.
   const divide = (owner, rows, depth) => {
