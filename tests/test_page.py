@@ -242,7 +242,7 @@ def check_paper(pages, trace):
     """Paper is white, and does not scroll."""
     tap = pages.tap
     seen = pages.do(pages.write(trace), ("open", "tab=flame&measure=total&theme=dark"), ("evaluate", "dispatchEvent(new Event('beforeprint'))"),
-                    ("evaluate", "document.documentElement.dataset.theme"), ("evaluate", "memtracePage.flame.viewHeight >= Math.min(1300, memtracePage.flame.rows * 20)"), ("pixels",),
+                    ("evaluate", "document.documentElement.dataset.theme"), ("evaluate", "memtracePage.flame.viewHeight >= Math.min(0.85 * memtracePage.flame.width, memtracePage.flame.rows * 20) - 1"), ("pixels",),
                     ("evaluate", "dispatchEvent(new Event('afterprint'))"), ("evaluate", "document.documentElement.dataset.theme"))
     tap.equal((seen[2], seen[3], seen[6]), ("light", True, "dark"), "prints light, all rows of the flame graph, and is dark again afterwards")
     tap.ok(seen[4] > 5, "and the flame graph is there", seen[4])

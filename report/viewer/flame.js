@@ -7,7 +7,7 @@ import { plusMinus, shareError } from './errors.js'
 const ROW = 20
 const PIXELS_MIN = 0.5
 const TEXT_MIN = 28
-const PRINTED = 1300
+const PRINTED = 0.85 // of its width: what is left of an upright page below the timeline
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 
 export class Flame {
@@ -111,7 +111,7 @@ export class Flame {
     if (!this.tree)
       return
     this.scroller.scrollTop = 0
-    this.draw(Math.min(this.rows * ROW + 2, PRINTED))
+    this.draw(Math.min(this.rows * ROW + 2, this.scroller.clientWidth * PRINTED))
   }
 
   draw(height = this.scroller.clientHeight) {
