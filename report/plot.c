@@ -188,7 +188,8 @@ struct trend_text plot_trend_text(enum unit unit, const struct regression *trend
     const double hour_s = 3600;
     struct trend_text result;
     struct number_text slope = unit_text(unit, fabs(trend->per_second * hour_s));
-    const char *sign = trend->per_second < 0 ? "-" : "+";
+    bool is_nothing = !strpbrk(slope.text, "123456789");
+    const char *sign = trend->per_second < 0 && !is_nothing ? "-" : "+";
     if (isnan(trend->error_per_second)) {
         snprintf(result.text, sizeof result.text, "%s%s per hour", sign, slope.text);
         return result;

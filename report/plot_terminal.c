@@ -13,10 +13,11 @@
 #include <string.h>
 
 enum {
-    ROWS_LEAST = 4,      /* of a panel */
-    TICK_ROWS = 4,       /* of a value axis, for one tick */
-    TICK_COLUMNS = 14,   /* of the time axis, for one tick */
-    LETTER_DISTANCE = 16 /* between the letters on a line */
+    ROWS_LEAST = 4,       /* of a panel */
+    TICK_ROWS = 4,        /* of a value axis, for one tick */
+    TICK_COLUMNS = 14,    /* of the time axis, for one tick */
+    LETTER_DISTANCE = 16, /* between the letters on a line */
+    NAMED_COLUMNS = 5     /* a phase that is wider has room for its name */
 };
 
 struct cell {
@@ -450,11 +451,38 @@ static void write_phase(FILE *out, const struct grid *grid, const struct plot_ph
     const struct glyphs *glyphs = glyphs_of(grid->size);
     size_t used = 1;
     fputs(glyphs->phase_begin, out);
-    if (columns > 5)
+    if (columns < 2)
+        return;
+    if (columns > NAMED_COLUMNS)
         used += write_name(out, grid->size, phase->name, columns - 3);
     for (; used + 1 < columns; used++)
         fputs(glyphs->phase_line, out);
     fputs(glyphs->phase_end, out);
+}
+
+static bool is_on_level(const struct plot *plot, const struct plot_phase *phase, unsigned level)
+{
+    return phase->level == level && phase->end_ns >= plot->window.from_ns &&
+           phase->begin_ns <= plot->window.to_ns;
+}
+
+/* Where the next phase of a level begins, or the plot ends. */
+static size_t next_phase_column(const struct grid *grid, size_t phase, unsigned level)
+{
+    const struct plot *plot = grid->plot;
+    for (size_t i = phase + 1; i < plot->phase_count; i++)
+        if (is_on_level(plot, &plot->phases[i], level))
+            return column_of(grid, (double)plot->phases[i].begin_ns);
+    return grid->columns;
+}
+
+/* Beside one that has no room for it. */
+static size_t write_phase_name(FILE *out, const struct grid *grid, const char *name, size_t room)
+{
+    if (room < 4)
+        return 0;
+    fputc(' ', out);
+    return 1 + write_name(out, grid->size, name, room - 2 < 20 ? room - 2 : 20);
 }
 
 /* The phases of one level, those that find room. */
@@ -467,12 +495,11 @@ static bool write_phases(FILE *out, const struct grid *grid, unsigned level)
     for (size_t i = 0; i < plot->phase_count; i++) {
         const struct plot_phase *phase = &plot->phases[i];
         has_deeper |= phase->level > level;
-        if (phase->level != level || phase->end_ns < plot->window.from_ns ||
-            phase->begin_ns > plot->window.to_ns)
+        if (!is_on_level(plot, phase, level))
             continue;
         size_t begin = column_of(grid, (double)phase->begin_ns);
         size_t end = column_of(grid, (double)phase->end_ns);
-        if (begin < used || end < begin + 1)
+        if (begin < used)
             continue;
         if (!has_any)
             fprintf(out, "%*s  ", (int)grid->label_columns, "");
@@ -480,6 +507,9 @@ static bool write_phases(FILE *out, const struct grid *grid, unsigned level)
         write_spaces(out, &used, begin);
         write_phase(out, grid, phase, end - begin + 1);
         used = end + 1;
+        size_t next = next_phase_column(grid, i, level);
+        if (end - begin < NAMED_COLUMNS && next > used)
+            used += write_phase_name(out, grid, phase->name, next - used);
     }
     if (has_any)
         fputc('\n', out);

@@ -258,10 +258,24 @@ static double label_width(const char *name)
     return width < mark_label_width ? width : mark_label_width;
 }
 
-static void draw_phase(const struct drawing *drawing, const struct plot_phase *phase, double left,
-                       double right, double top)
+/* In it or, if it is narrow, beside it, where the lane is free until until. */
+static void name_phase(struct picture *picture, const char *name, double left, double right,
+                       double until, double y)
 {
     static const struct lettering lettering = {INK_TEXT, 10, ANCHOR_START, false};
+    double inside = right - left - 6, beside = until - right - 6;
+    double least = letter_width("mm…", event_size);
+    if (beside > mark_label_width)
+        beside = mark_label_width;
+    if (inside < letter_width(name, event_size) && beside > inside && beside > least)
+        draw_text(picture, right + 4, y, &lettering, name, beside);
+    else if (inside > least - 6)
+        draw_text(picture, left + 4, y, &lettering, name, inside);
+}
+
+static void draw_phase(const struct drawing *drawing, const struct plot_phase *phase, double left,
+                       double right, double until, double top)
+{
     struct picture *picture = drawing->picture;
     const struct spot corners[4] = {
         {left, top}, {right, top}, {right, top + lane_height - 2}, {left, top + lane_height - 2}};
@@ -273,31 +287,62 @@ static void draw_phase(const struct drawing *drawing, const struct plot_phase *p
                                         {left + 1.5, top + lane_height - 2},
                                         {left, top + lane_height - 2}},
                   4, INK_MARK, 1);
-    if (right - left > letter_width("mm…", event_size))
-        draw_text(picture, left + 4, top + lane_height - 4.5, &lettering, phase->name,
-                  right - left - 6);
+    name_phase(picture, phase->name, left, right, until, top + lane_height - 4.5);
     snprintf(text, sizeof text, "%.100s: from %s to %s", phase->name,
              text_duration(phase->begin_ns).text, text_duration(phase->end_ns).text);
     picture->explain(picture, (struct spot){left, top}, corners[2], text);
 }
 
-/* draw may be false, to know how many lanes it takes. */
-static size_t walk_phases(const struct drawing *drawing, double top, bool draw)
+/* A phase and its place in a lane. */
+struct placed_phase {
+    const struct plot_phase *phase;
+    double left;
+    double right;
+    size_t lane; /* LANES_MAX: there is no room for it */
+};
+
+static bool place_phase(const struct drawing *drawing, const struct plot_phase *phase,
+                        struct lanes *lanes, struct placed_phase *placed)
+{
+    const struct window *window = &drawing->plot->window;
+    if (phase->end_ns < window->from_ns || phase->begin_ns > window->to_ns)
+        return false;
+    double left = drawing_x(drawing, phase->begin_ns);
+    double right = drawing_x(drawing, phase->end_ns);
+    right = right - left < 2 ? left + 2 : right;
+    *placed = (struct placed_phase){phase, left, right, take_lane(lanes, left, right + 1)};
+    return true;
+}
+
+static size_t count_phase_lanes(const struct drawing *drawing)
 {
     struct lanes lanes = {0};
-    const struct window *window = &drawing->plot->window;
-    for (size_t i = 0; i < drawing->plot->phase_count; i++) {
-        const struct plot_phase *phase = &drawing->plot->phases[i];
-        if (phase->end_ns < window->from_ns || phase->begin_ns > window->to_ns)
-            continue;
-        double left = drawing_x(drawing, phase->begin_ns);
-        double right = drawing_x(drawing, phase->end_ns);
-        right = right - left < 2 ? left + 2 : right;
-        size_t lane = take_lane(&lanes, left, right + 1);
-        if (draw && lane < LANES_MAX)
-            draw_phase(drawing, phase, left, right, top + lane_height * (double)lane);
-    }
+    struct placed_phase ignored;
+    for (size_t i = 0; i < drawing->plot->phase_count; i++)
+        place_phase(drawing, &drawing->plot->phases[i], &lanes, &ignored);
     return lanes.used;
+}
+
+/* The latest ones first: so it is known how far the names of those before them may go. */
+static void draw_phases(const struct drawing *drawing, double top)
+{
+    struct lanes lanes = {0};
+    double until[LANES_MAX];
+    size_t count = 0;
+    struct placed_phase *placed = calloc(drawing->plot->phase_count + 1, sizeof *placed);
+    for (size_t i = 0; placed && i < drawing->plot->phase_count; i++)
+        count += place_phase(drawing, &drawing->plot->phases[i], &lanes, &placed[count]);
+    for (size_t i = 0; i < LANES_MAX; i++)
+        until[i] = drawing_x(drawing, drawing->plot->window.to_ns);
+    while (placed && count-- > 0) {
+        const struct placed_phase *item = &placed[count];
+        if (item->lane == LANES_MAX)
+            continue;
+        draw_phase(drawing, item->phase, item->left, item->right, until[item->lane],
+                   top + lane_height * (double)item->lane);
+        until[item->lane] = item->left;
+    }
+    free(placed);
 }
 
 static void draw_mark(const struct drawing *drawing, const struct plot_mark *mark, double x,
@@ -344,14 +389,15 @@ double plot_events_height(const struct drawing *drawing)
     struct drawing rough = *drawing; /* before the place of the areas is known to the pixel */
     rough.time = axis_of_time(drawing->plot->window, 2);
     rough.areas.left += 60;
-    size_t lanes = walk_phases(&rough, 0, false) + walk_marks(&rough, 0, false);
+    size_t lanes = count_phase_lanes(&rough) + walk_marks(&rough, 0, false);
     return lanes ? (double)lanes * lane_height + 4 : 0;
 }
 
 void plot_draw_events(const struct drawing *drawing)
 {
     double top = drawing->events.top;
-    size_t lanes = walk_phases(drawing, top, true);
+    size_t lanes = count_phase_lanes(drawing);
+    draw_phases(drawing, top);
     walk_marks(drawing, top + lane_height * (double)lanes, true);
 }
 

@@ -60,7 +60,9 @@ static void write_quantity(const struct columns *columns, const char *label, enu
         double max;
         if (!quantity_at(quantity, NULL, columns->points[i], &min, &max))
             continue;
-        describe(texts[i], sizeof texts[i], quantity_unit(quantity), min, max);
+        if (max < 0) /* more is live than is resident: the rest is not known */
+            continue;
+        describe(texts[i], sizeof texts[i], quantity_unit(quantity), min > 0 ? min : 0, max);
         is_known = true;
     }
     if (is_known)

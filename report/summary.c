@@ -31,12 +31,15 @@ static void write_live(FILE *out, const char *word, const struct figures *figure
             plural(count, "block", "blocks"));
 }
 
-/* If the recorder kept a series. */
+/* If the recorder kept a series; if it did not, a word about it. */
 static void write_peak_rss(FILE *out, const struct trace *trace)
 {
     struct series series;
     struct error ignored;
     char gaps[320];
+    if (!trace->point_count && !trace->header.series_interval_ns && !trace->merged_count)
+        fprintf(out, "  %-9snot recorded (MEMTRACE_RSS_INTERVAL=0, or MEMTRACE_THREAD=0)\n",
+                "peak RSS");
     if (!trace->point_count || !series_init(&series, trace, trace->header.start_time_ns, &ignored))
         return;
     int64_t size_bytes;

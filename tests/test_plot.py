@@ -177,6 +177,11 @@ class Plots:
         content = json.loads(self.good("report", "--rss", "--json", "explained.memtrace"))["rss"]
         self.tap.equal((content["peak"]["rss_bytes"], content["last"]["rss_bytes_min"]), (64 * MIB, 40 * MIB), "report --rss --json")
         self.looks(trace)
+        untouched = MadeTrace("./untouched", pid=80, seconds=2)
+        untouched.point(1, rss_bytes=MIB, live_bytes=2 * MIB)
+        untouched.write(self.directory / "untouched.memtrace")
+        self.tap.ok(b"everything else" not in self.good("report", "--rss", "untouched.memtrace"),
+                    "where more is live than is resident, nothing is said of the rest")
         MadeTrace("./silent", pid=80).write(self.directory / "silent.memtrace")
         self.refuses("report --rss without a series", 1, b"no RSS was recorded", "report", "--rss", "silent.memtrace")
 
@@ -625,6 +630,22 @@ class Plots:
             times = [point["time_ns"] // SECOND_NS for point in self.json("-w", window, "window.memtrace")["series"]]
             self.tap.equal((times[0], times[-1]), (first, last), f"--window={window}")
 
+    def narrow_phases(self):
+        """Of a phase that is narrower than its name the name stands beside it, as far as the next one."""
+        trace = MadeTrace("./narrow", pid=98, seconds=1000)
+        for i in range(101):
+            trace.point(10 * i, rss_bytes=MIB)
+        for name, begin, end in (("wide enough for it", 10, 300), ("backup", 400, 410), ("tick", 600, 600.1), ("more", 615, 990)):
+            trace.mark("MARK_PHASE_BEGIN", name, begin)
+            trace.mark("MARK_PHASE_END", name, end)
+        trace.write(self.directory / "narrow.memtrace")
+        line = self.good("plot", "--ascii", "--size=100x12", "narrow.memtrace").decode().splitlines()[-1]
+        self.tap.ok(re.search(r"\|wide enough for it-*\| +\|+ backup +\| ?\|more-*\|", line), "on a terminal", line)
+        root = xml.etree.ElementTree.fromstring(self.good("plot", "-f", "svg", "narrow.memtrace"))
+        places = {text.text: float(text.get("x")) for text in root.iter(SVG + "text") if text.get("x")}
+        self.tap.ok({"wide enough for it", "backup", "more"} <= set(places) and places["wide enough for it"] < places["backup"] < places["more"],
+                    "in a picture", places)
+
     def remove(self):
         """rm removes traces, and nothing else."""
         directory = self.tracer.new_directory()
@@ -667,7 +688,7 @@ class Plots:
             self.tap.ok(word in text, f"help plot tells of {word}")
 
 
-ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof recorded recorded_family fork_server by odd rates windows remove help").split()
+ALL = ("exact_numbers peaks rss slope svg labels png terminal children mprof recorded recorded_family fork_server by odd rates windows narrow_phases remove help").split()
 
 
 def main():

@@ -414,7 +414,9 @@ def check_looks_of_a_child(tap, tracer):
 def check_off(tap, tracer):
     for environment in ({"MEMTRACE_THREAD": "0"}, {"MEMTRACE_RSS_INTERVAL": "0"}):
         trace = tracer.run([tracer.build.program("exact_lines")], environment=environment).trace
-        tap.equal((trace.points, trace.header["series_interval_ns"]), ([], 0), f"{environment}: no series")
+        tap.equal((trace.points, trace.looks, trace.header["series_interval_ns"]), ([], [], 0), f"{environment}: no series")
+        text = execute([str(tracer.build.tool), "report", str(trace.path)]).stdout.decode()
+        tap.equal(len(re.findall(r"^  peak RSS not recorded \(.*\)$", text, flags=re.M)), 1, "and one line says so", text)
 
 
 def has_merged(directory):
