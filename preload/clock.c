@@ -77,10 +77,14 @@ static bool read_cpu_clock(clockid_t id, uint64_t *ret_ns)
     return true;
 }
 
-/* The number is the kernel's for the CPU clock of another thread. */
+int clock_of_thread(uint32_t tid)
+{
+    return (clockid_t)(~tid << 3 | 6);
+}
+
 bool clock_thread_cpu_ns(uint32_t tid, uint64_t *ret_ns)
 {
-    return read_cpu_clock((clockid_t)(~tid << 3 | 6), ret_ns);
+    return read_cpu_clock(clock_of_thread(tid), ret_ns);
 }
 
 uint64_t clock_process_cpu_ns(void)

@@ -18,6 +18,9 @@ void clock_remember(void);
 /* The CPU's counter, which the vDSO reads, is not for us any more. */
 void clock_ask_kernel(void);
 
+/* The kernel's number for the CPU clock of a thread of this process. */
+int clock_of_thread(uint32_t tid);
+
 /* CPU time that a thread of this process has used. False: it has ended. */
 bool clock_thread_cpu_ns(uint32_t tid, uint64_t *ret_ns);
 

@@ -151,12 +151,14 @@ static const struct {
     int number;
     uint64_t arguments[6];
 } calls[] = {
+    {__NR_clock_getres, {6}},
     {__NR_clock_gettime, {1}},
     {__NR_clone, {TICKER_FLAGS}},
     {__NR_close, {3}},
     {__NR_close_range, {0, ~0u, 2}},
     {__NR_exit, {0}},
     {__NR_fallocate, {3}},
+    {__NR_fcntl, {3, F_SETFL}},
     {__NR_fstat, {3}},
     {__NR_futex, {4096, FUTEX_WAIT_PRIVATE}},
     {__NR_futex, {4096, FUTEX_WAKE_PRIVATE}},
@@ -170,6 +172,7 @@ static const struct {
     {__NR_getppid, {0}},
     {__NR_gettid, {0}},
     {__NR_getuid, {0}},
+    {__NR_ioctl, {3, 0x2400}},     /* PERF_EVENT_IOC_ENABLE */
     {__NR_ioctl, {3, 0x40082404}}, /* PERF_EVENT_IOC_PERIOD */
     {__NR_ioctl, {3, 0x2402}},     /* PERF_EVENT_IOC_REFRESH */
     {__NR_linkat, {(uint64_t)AT_FDCWD, 4096, (uint64_t)AT_FDCWD, 4096, AT_SYMLINK_FOLLOW}},
@@ -202,6 +205,9 @@ static const struct {
     {__NR_sched_setattr, {0, 4096, 0}},
     {__NR_sigaltstack, {0, 4096}},
     {__NR_tgkill, {1, 1, 0}},
+    {__NR_timer_create, {~0ul, 4096, 4096}},
+    {__NR_timer_delete, {0}},
+    {__NR_timer_settime, {0, 0, 4096}},
     {__NR_uname, {4096}},
     {__NR_unlinkat, {(uint64_t)AT_FDCWD}},
     {__NR_write, {2, 4096, 1}},

@@ -9,6 +9,7 @@
 #include "filter.h"
 #include "lifecycle.h"
 #include "real.h"
+#include "sampler.h"
 #include "stubs.h"
 #include "sys.h"
 #include "ticker.h"
@@ -131,6 +132,8 @@ static void begin_filtering(struct filtering *filtering, const struct filter_map
     filtering->is_harmless = filter_is_harmless(map);
     filtering->is_ours = filtering->is_harmless ? !ticker_is_others() : lifecycle_make_ready();
     filtering->is_paused = ticker_pause();
+    if (filtering->is_ours && !filtering->is_harmless)
+        sampler_end_signals();
     if (filtering->is_ours)
         filtering->before = filter_restrict(map);
     else

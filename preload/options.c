@@ -141,10 +141,9 @@ static bool read_wall_hz(const char *value)
 static bool read_cpu_engine(const char *value)
 {
     static const char *const names[ENGINE_COUNT] = TRACE_ENGINE_NAMES;
-    static const uint32_t engines[] = {ENGINE_NONE, ENGINE_PERF_RING, ENGINE_TGKILL};
-    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
-        if (text_equal(value, engines[i] ? names[engines[i]] : "auto")) {
-            options.engine = engines[i];
+    for (uint32_t engine = ENGINE_NONE; engine < ENGINE_COUNT; engine++)
+        if (text_equal(value, engine == ENGINE_NONE ? "auto" : names[engine])) {
+            options.engine = engine;
             return true;
         }
     return false;
@@ -159,11 +158,9 @@ static bool read_cpu_budget(const char *value)
     return true;
 }
 
-static bool is_warned; /* memtrace run has checked the names already */
-
 static bool read_warned(const char *value)
 {
-    return read_flag(value, &is_warned);
+    return read_flag(value, &options.is_warned);
 }
 
 /* An option of memtrace's, which reads what the recorder wrote. */
@@ -217,6 +214,6 @@ void options_read(char **environment)
     }
     if (!options.cpu_hz)
         options.cpu_hz = options.wall_hz; /* the other part of the same time */
-    if (bad && !is_warned)
+    if (bad && !options.is_warned)
         text_warn("unknown option or bad value, ignored: ", bad, "");
 }

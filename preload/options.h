@@ -24,6 +24,7 @@ struct options {
     bool follow_fork;      /* MEMTRACE_FOLLOW_FORK=0: forked children are not recorded */
     bool is_disabled;      /* MEMTRACE_DISABLE=1: stay inert */
     bool has_heap;         /* MEMTRACE_HEAP=0: no allocation is recorded, only time */
+    bool is_warned;        /* MEMTRACE_WARNED=1: memtrace run has checked the names already */
     bool has_ticker;       /* MEMTRACE_THREAD=0: no thread of ours in the program */
     uint64_t history_interval_ns; /* MEMTRACE_HISTORY_INTERVAL, 0: no regular ticks */
     uint64_t history_bytes;       /* MEMTRACE_HISTORY_BYTES, in the file, both halves */

@@ -50,8 +50,24 @@ static void free_aligned_sized_by_free(void *block, size_t alignment, size_t siz
     real.free(block);
 }
 
+/* Not in every glibc: the kernel, or errno, has the answer. */
+static int epoll_pwait2_by_call(int poller, struct epoll_event *events, int count,
+                                const struct timespec *timeout, const sigset_t *mask)
+{
+    return (int)real.syscall(__NR_epoll_pwait2, poller, events, count, timeout, mask, 8);
+}
+
+static int sem_clockwait_by_call(sem_t *semaphore, clockid_t clock, const struct timespec *until)
+{
+    return (int)real.syscall(-1, semaphore, clock, until); /* ENOSYS */
+}
+
 static void resolve_missing(void)
 {
+    if (!real.epoll_pwait2)
+        real.epoll_pwait2 = epoll_pwait2_by_call;
+    if (!real.sem_clockwait)
+        real.sem_clockwait = sem_clockwait_by_call;
     if (!real.cfree)
         real.cfree = real.free;
     if (!real.free_sized)
@@ -118,6 +134,63 @@ static const struct {
     WANTED(mremap),
     WANTED(brk),
     WANTED(sbrk),
+    WANTED(poll),
+    WANTED(ppoll),
+    WANTED(__poll_chk),
+    WANTED(__ppoll_chk),
+    WANTED(select),
+    WANTED(pselect),
+    WANTED(epoll_wait),
+    WANTED(epoll_pwait),
+    WANTED(epoll_pwait2),
+    WANTED(nanosleep),
+    WANTED(clock_nanosleep),
+    WANTED(usleep),
+    WANTED(sleep),
+    WANTED(thrd_sleep),
+    WANTED(sem_timedwait),
+    WANTED(sem_clockwait),
+    WANTED(semop),
+    WANTED(semtimedop),
+    WANTED(msgsnd),
+    WANTED(msgrcv),
+    WANTED(pause),
+    WANTED(sigsuspend),
+    WANTED(sigwait),
+    WANTED(sigwaitinfo),
+    WANTED(sigtimedwait),
+    WANTED(read),
+    WANTED(__read_chk),
+    WANTED(readv),
+    WANTED(write),
+    WANTED(writev),
+    WANTED(accept),
+    WANTED(accept4),
+    WANTED(connect),
+    WANTED(recv),
+    WANTED(__recv_chk),
+    WANTED(recvfrom),
+    WANTED(__recvfrom_chk),
+    WANTED(recvmsg),
+    WANTED(recvmmsg),
+    WANTED(send),
+    WANTED(sendto),
+    WANTED(sendmsg),
+    WANTED(sendmmsg),
+    WANTED(sendfile),
+    WANTED(sendfile64),
+    WANTED(splice),
+    WANTED(sigaction),
+    WANTED(signal),
+    WANTED(bsd_signal),
+    WANTED(ssignal),
+    WANTED(sysv_signal),
+    WANTED(__sysv_signal),
+    WANTED(sigset),
+    WANTED(sigignore),
+    WANTED(siginterrupt),
+    WANTED(sigpending),
+    WANTED(signalfd),
     WANTED(malloc),
 };
 

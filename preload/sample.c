@@ -23,7 +23,8 @@ struct interrupted sample_registers(const void *ucontext)
     return (struct interrupted){.start = {.pc = saved_register(ucontext, ARCH_SAVED_PC),
                                           .sp = saved_register(ucontext, ARCH_SAVED_SP),
                                           .fp = saved_register(ucontext, ARCH_SAVED_FP)},
-                                .lr = saved_register(ucontext, ARCH_SAVED_LR)};
+                                .lr = saved_register(ucontext, ARCH_SAVED_LR),
+                                .result = (int64_t)saved_register(ucontext, ARCH_SAVED_RESULT)};
 }
 
 bool sample_is_in_kernel(uint64_t pc)

@@ -18,6 +18,7 @@ struct sample {
 struct interrupted {
     struct frame_start start;
     uint64_t lr;
+    int64_t result; /* of a system call that has just ended */
 };
 
 struct interrupted sample_registers(const void *ucontext);

@@ -13,17 +13,21 @@
 #include "sampler.h"
 
 #include "clock.h"
+#include "cpu_time.h"
 #include "lock.h"
 #include "options.h"
 #include "sample.h"
+#include "sampler_event.h"
 #include "sampler_ring.h"
 #include "sampler_signal.h"
+#include "sampler_timer.h"
 #include "sampler_waits.h"
 #include "small_file.h"
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
 #include "trace_file.h"
+#include "wait.h"
 
 #include <linux/futex.h>
 #include <time.h>
@@ -35,8 +39,11 @@ enum {
     FIRST_WEIGHT_MAX = 8, /* periods, that a first sample may stand for beyond the thread's time */
     UNANSWERED_MAX = 32,  /* signals, before a thread counts as one that blocks them */
     SETTLE_NS = 100 * 1000 * 1000,
-    QUIET_GAP_MAX_NS = 10 * 1000 * 1000, /* between two looks at a program that sleeps */
-    WAIT_MAX_NS = 2 * 1000 * 1000,       /* of a new thread for its ring */
+    WITHHELD_MAX_NS = 1000 * 1000 * 1000, /* then nobody believes that the call goes on */
+    EVENT_PERIODS = 4,                    /* between two draws of one */
+    GIVING_UP_TRIES = 2000,               /* of 50 us */
+    QUIET_GAP_MAX_NS = 10 * 1000 * 1000,  /* between two looks at a program that sleeps */
+    WAIT_MAX_NS = 2 * 1000 * 1000,        /* of a new thread for its ring */
     WAITS_FREE_NS = 10 * 1000 * 1000 /* of all threads, before they are held against the budget */
 };
 
@@ -51,8 +58,7 @@ static uint64_t due_ns; /* of the earliest of the others */
 static uint64_t last_tick_ns;
 static uint64_t settle_due_ns;
 static uint64_t quiet_looks;
-static uint64_t ended_ns;    /* CPU time of threads that have ended which no sample stands for */
-static uint64_t base_cpu_ns; /* of the process, when it began */
+static uint64_t ended_ns; /* CPU time of threads that have ended which no sample stands for */
 static uint64_t adjusted_own_ns, adjusted_cpu_ns; /* at the last look at the budget */
 static uint32_t ticker_tid;
 static void (*wake_ticker)(void);
@@ -63,6 +69,9 @@ static uint32_t unloadings;   /* under way */
 static bool is_announced;     /* a thread has begun */
 static bool is_anybody_without_ring;
 static uint64_t drain_due_ns;
+static uint64_t event_due_ns;
+static bool may_have_events;
+static uint32_t is_to_give_up; /* the signal */
 static uint64_t look_due_ns;
 static uint64_t search_due_ns;
 static uint64_t waited_ns; /* of all threads, for their rings; atomic */
@@ -72,14 +81,19 @@ static bool has_rings(void)
     return account->engine == ENGINE_PERF_RING;
 }
 
-/* --- clocks --- */
-
-static uint64_t process_cpu_ns(void)
+static bool has_events(void)
 {
-    uint64_t all_ns = clock_process_cpu_ns(), own_ns = 0;
-    if (ticker_tid)
-        clock_thread_cpu_ns(ticker_tid, &own_ns);
-    return all_ns - own_ns;
+    return account->engine == ENGINE_PERF_SIGNAL;
+}
+
+static bool has_timers(void)
+{
+    return account->engine == ENGINE_TIMER;
+}
+
+static bool has_clocks(void)
+{
+    return account->engine != ENGINE_TGKILL;
 }
 
 /* --- randomness: splitmix64 --- */
@@ -109,17 +123,15 @@ struct round {
     uint32_t moved;
 };
 
-/* Counting begins here, for a thread that was there before us. */
-static bool is_new(struct thread *thread, uint64_t cpu_ns)
+/* False if it is known already. Counting begins here, for a thread that was there before us. */
+static bool meet(struct thread *thread, uint64_t cpu_ns)
 {
     struct sampled *sampled = thread->sampled;
-    if (sampled->is_known)
+    if (__atomic_exchange_n(&sampled->is_known, true, __ATOMIC_ACQ_REL))
         return false;
-    sampled->is_known = true;
-    account->threads_seen++;
-    if (sampled->start_ns)
-        return false; /* its clock has begun at zero */
-    sampled->base_cpu_ns = sampled->cpu_ns = cpu_ns;
+    __atomic_fetch_add(&account->threads_seen, 1, __ATOMIC_RELAXED);
+    if (!sampled->start_ns) /* else its clock has begun at zero */
+        sampled->base_cpu_ns = sampled->cpu_ns = cpu_ns;
     return true;
 }
 
@@ -149,15 +161,37 @@ static uint64_t weight(const struct sampled *sampled, const struct round *round,
     return moved_ns + more_ns;
 }
 
+/* In a call that must not end early the thread sees to it itself, when the call is over. */
+static bool send(struct thread *thread)
+{
+    struct sampled *sampled = thread->sampled;
+    __atomic_store_n(&sampled->is_coming, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&sampled->is_waiting, __ATOMIC_SEQ_CST) &&
+        sampled->withheld_ns < WITHHELD_MAX_NS)
+        return true;
+    return sampler_signal_send(thread);
+}
+
+static bool owe_more(struct sampled *sampled, uint64_t moved_ns)
+{
+    uint64_t owed_ns = __atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE);
+    sampled->withheld_ns += moved_ns;
+    return owed_ns && __atomic_compare_exchange_n(&sampled->owed_ns, &owed_ns, owed_ns + moved_ns,
+                                                  false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 /* The thread has not yet taken the sample before this one. */
 static void leave_unanswered(struct thread *thread, uint64_t moved_ns)
 {
     struct sampled *sampled = thread->sampled;
+    bool is_waiting = __atomic_load_n(&sampled->is_waiting, __ATOMIC_RELAXED) != 0;
+    if (is_waiting && owe_more(sampled, moved_ns))
+        return;
     account->overrun_ns += moved_ns;
     if (++sampled->unanswered == UNANSWERED_MAX)
-        account->threads_invisible++;
+        __atomic_fetch_add(&account->threads_invisible, 1, __ATOMIC_RELAXED);
     if (is_power_of_two(sampled->unanswered)) /* somebody may have waited for all signals */
-        sampler_signal_send(thread);
+        send(thread);
 }
 
 static void demand_sample(struct thread *thread, const struct round *round, uint64_t moved_ns)
@@ -168,10 +202,11 @@ static void demand_sample(struct thread *thread, const struct round *round, uint
         return;
     }
     sampled->unanswered = 0;
+    sampled->withheld_ns = 0;
     uint64_t time_ns = weight(sampled, round, moved_ns);
     __atomic_store_n(&sampled->owed_ns, time_ns, __ATOMIC_RELEASE);
     sampled->has_sample = true;
-    sampled->is_gone = !sampler_signal_send(thread);
+    sampled->is_gone = !send(thread);
 }
 
 /* A signal would end the system call that a thread sleeps in, and find it where it has not spent
@@ -216,7 +251,7 @@ static uint64_t look_at_clock(struct thread *thread, struct round *round)
         sampled->owed_ns = 0;
         return 0;
     }
-    if (is_new(thread, cpu_ns))
+    if (meet(thread, cpu_ns) && !sampled->start_ns)
         return 0;
     uint64_t moved_ns = cpu_ns - sampled->cpu_ns;
     if (!is_worth_a_sample(thread, cpu_ns)) {
@@ -235,9 +270,11 @@ static void look_at(struct thread *thread, void *data)
 {
     struct round *round = data;
     struct sampled *sampled = thread->sampled;
-    if (!sampled || sampled->is_gone || sampled->has_ring)
+    if (!sampled || sampled->is_gone || sampled->has_ring || sampled->has_expiry)
         return;
     round->looked_at++;
+    if (!__atomic_load_n(&sampled->owed_ns, __ATOMIC_RELAXED)) /* none can be coming any more */
+        __atomic_store_n(&sampled->is_coming, 0, __ATOMIC_RELAXED);
     uint64_t left_ns = look_at_clock(thread, round);
     round->awaited_ns += left_ns + __atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE);
 }
@@ -247,12 +284,13 @@ static uint64_t rest_ns(const struct round *round)
 {
     uint64_t known_ns = account->sampled_ns + account->overrun_ns + account->lost_ns +
                         account->kernel_ns + round->awaited_ns;
-    return round->cpu_ns > known_ns && !has_rings() ? round->cpu_ns - known_ns : 0;
+    return round->cpu_ns > known_ns && !has_clocks() ? round->cpu_ns - known_ns : 0;
 }
 
 static void look_at_all(uint64_t now_ns)
 {
-    struct round round = {.before_ns = last_tick_ns, .cpu_ns = process_cpu_ns() - base_cpu_ns};
+    struct round round = {.before_ns = last_tick_ns, .cpu_ns = cpu_time_ns()};
+    wait_guard(WAIT_WITHHOLD);
     uint64_t mask = lock_enter(&hold_lock);
     if (!is_held)
         thread_visit(look_at, &round);
@@ -326,12 +364,12 @@ static uint64_t unsampled_ns(void)
 
 static void settle(void)
 {
-    account->cpu_ns = process_cpu_ns() - base_cpu_ns;
+    account->cpu_ns = cpu_time_ns();
     account->own_ns = own_ns();
     account->exited_ns = unsampled_ns();
 }
 
-/* --- rings --- */
+/* --- threads that have clocks of their own: rings, events, timers --- */
 
 static void empty_rings(void)
 {
@@ -341,23 +379,42 @@ static void empty_rings(void)
     lock_leave(&ring_lock, mask);
 }
 
-/* On the ticker's thread, whose descriptors the rings will have. */
+/* Of perf's clocks, the first that the kernel lets us have; 0 or a negative errno. */
+static long choose_clock(bool *ret_is_user_only, uint64_t *ret_cost_ns)
+{
+    may_have_events = sampler_event_try() == 0;
+    if (options.engine == ENGINE_PERF_SIGNAL && may_have_events) {
+        *ret_is_user_only = true;
+        account->engine = ENGINE_PERF_SIGNAL;
+        return 0;
+    }
+    long result = sampler_ring_try(ret_is_user_only, ret_cost_ns);
+    if (result == 0)
+        account->engine = ENGINE_PERF_RING;
+    else if (may_have_events)
+        account->engine = ENGINE_PERF_SIGNAL;
+    return may_have_events ? 0 : result;
+}
+
+/* On the ticker's thread, whose descriptors the clocks will have. */
 static void choose_engine(void)
 {
     bool is_user_only = false;
-    uint64_t cost_ns = 0;
-    if (options.engine != ENGINE_NONE && options.engine != ENGINE_PERF_RING)
+    uint64_t cost_ns = account->cost_ns;
+    if (options.engine == ENGINE_TGKILL || options.engine == ENGINE_TIMER)
         return;
-    long result = sampler_ring_try(&is_user_only, &cost_ns);
+    long result = choose_clock(&is_user_only, &cost_ns);
     if (result < 0) {
         account->last_errno = (uint64_t)-result;
         return;
     }
     account->kernel_is_hidden = is_user_only;
     account->cost_ns = cost_ns;
-    account->signal = 0;
     account->period_ns = affordable_period_ns();
-    account->engine = ENGINE_PERF_RING;
+    if (!has_rings())
+        return;
+    account->signal = 0;
+    sampler_signal_end();
 }
 
 enum {
@@ -375,14 +432,14 @@ static void collect(struct thread *thread, void *data)
     struct search *search = data;
     struct sampled *sampled = thread->sampled;
     uint64_t cpu_ns;
-    if (!sampled || sampled->has_ring || sampled->has_no_ring || search->count == REQUESTS_MAX)
+    if (!sampled || sampled->has_ring || sampled->has_expiry || sampled->has_no_ring ||
+        search->count == REQUESTS_MAX)
         return;
     if (!clock_thread_cpu_ns(thread->tid, &cpu_ns)) {
         sampled->is_gone = sampled->has_no_ring = true;
         return;
     }
-    if (!sampled->is_known)
-        is_new(thread, cpu_ns);
+    meet(thread, cpu_ns);
     sampled->has_ring = true;
     search->found[search->count] = sampled;
     search->requests[search->count++] =
@@ -395,9 +452,37 @@ static void end_wait(struct sampled *sampled)
         sys(__NR_futex, &sampled->waits, FUTEX_WAKE_PRIVATE, 1);
 }
 
+static bool need_signal(void)
+{
+    if (!sampler_signal_number() && !sampler_signal_begin())
+        return false;
+    account->signal = (uint32_t)sampler_signal_number();
+    return true;
+}
+
+static bool give_event(struct sampled *sampled, uint32_t tid)
+{
+    if (!may_have_events || !need_signal())
+        return false;
+    wait_guard(sampler_event_interrupts_calls() ? WAIT_BLOCK : WAIT_FREELY);
+    return sampler_event_add(tid, sampled, account->period_ns, next_random());
+}
+
+static void give_clock(struct sampled *sampled, const struct ring_request *request)
+{
+    if (has_rings() && sampler_ring_add(request, account->period_ns, next_random()))
+        return;
+    if (!give_event(sampled, request->tid)) {
+        sampled->has_no_ring = true;
+        is_anybody_without_ring = true;
+        need_signal();
+    }
+    sampled->has_ring = false;
+}
+
 /* A thread that gets none is sent signals. It may have ended by now, and another one have its
  * place: that one is then sent signals, too. */
-static void give_rings(void)
+static void give_clocks(void)
 {
     static struct search search;
     do {
@@ -405,32 +490,84 @@ static void give_rings(void)
         thread_visit(collect, &search);
         uint64_t mask = lock_enter(&ring_lock);
         for (uint32_t i = 0; i < search.count; i++) {
-            if (!sampler_ring_add(&search.requests[i], account->period_ns, next_random())) {
-                search.found[i]->has_no_ring = true;
-                search.found[i]->has_ring = false;
-                is_anybody_without_ring = true;
-            }
+            give_clock(search.found[i], &search.requests[i]);
             end_wait(search.found[i]);
         }
         lock_leave(&ring_lock, mask);
     } while (search.count == REQUESTS_MAX);
 }
 
-static void tick_with_rings(uint64_t now_ns)
+static void give_timer(struct thread *thread)
+{
+    struct sampled *sampled = thread->sampled;
+    if (sampler_timer_add(thread, account->period_ns,
+                          account->start_time_ns ^ (uint64_t)thread->tid << 32))
+        return;
+    sampled->has_no_ring = true;
+    is_anybody_without_ring = true;
+}
+
+/* Those that were there before, or have begun without a word. */
+static void find_timer(struct thread *thread, void *unused)
+{
+    struct sampled *sampled = thread->sampled;
+    uint64_t cpu_ns;
+    (void)unused;
+    if (sampled && !sampled->is_known && clock_thread_cpu_ns(thread->tid, &cpu_ns) &&
+        meet(thread, cpu_ns))
+        give_timer(thread);
+}
+
+/* A thread that uses up time and takes no samples: has it blocked the signal? */
+static void look_at_silent(struct thread *thread, void *unused)
+{
+    struct sampled *sampled = thread->sampled;
+    uint64_t cpu_ns;
+    (void)unused;
+    if (!sampled || !sampled->has_expiry || !clock_thread_cpu_ns(thread->tid, &cpu_ns))
+        return;
+    uint64_t moved_ns = cpu_ns - sampled->expiry.taken_ns;
+    if (sampled->is_invisible || cpu_ns < sampled->expiry.taken_ns ||
+        moved_ns < UNANSWERED_MAX * account->period_ns || !sampler_signal_is_blocked(thread->tid))
+        return;
+    sampled->is_invisible = true;
+    __atomic_fetch_add(&account->threads_invisible, 1, __ATOMIC_RELAXED);
+}
+
+/* A new period begins anew, and half of one is lost on average: so they are that much shorter. */
+static uint64_t drawn_period_ns(uint64_t between_ns)
+{
+    double period_ns = (double)account->period_ns;
+    return (uint64_t)(period_ns * (1 - period_ns / 2 / (double)between_ns));
+}
+
+static void renew_rings(uint64_t now_ns)
+{
+    empty_rings();
+    uint64_t mask = lock_enter(&ring_lock);
+    uint64_t wait_ns = sampler_ring_patience_ns(account->period_ns) / 2;
+    if (!unloadings)
+        sampler_ring_renew(account, &random_state);
+    lock_leave(&ring_lock, mask);
+    drain_due_ns = now_ns + random_gap(wait_ns);
+}
+
+static void tick_with_clocks(uint64_t now_ns)
 {
     bool is_wanted = __atomic_exchange_n(&is_announced, false, __ATOMIC_ACQ_REL);
     if (is_wanted || now_ns >= search_due_ns) {
-        give_rings();
+        if (has_timers())
+            thread_visit(find_timer, NULL);
+        else
+            give_clocks();
         search_due_ns = now_ns + SETTLE_NS;
     }
-    if (now_ns >= drain_due_ns) {
-        empty_rings();
-        uint64_t mask = lock_enter(&ring_lock);
-        uint64_t wait_ns = sampler_ring_patience_ns(account->period_ns) / 2;
-        if (!unloadings)
-            sampler_ring_renew(account, &random_state);
-        lock_leave(&ring_lock, mask);
-        drain_due_ns = now_ns + random_gap(wait_ns);
+    if (has_rings() && now_ns >= drain_due_ns)
+        renew_rings(now_ns);
+    if (sampler_event_is_any() && now_ns >= event_due_ns) {
+        uint64_t wait_ns = account->period_ns * EVENT_PERIODS;
+        sampler_event_renew(drawn_period_ns(wait_ns));
+        event_due_ns = now_ns + random_gap(wait_ns);
     }
 }
 
@@ -496,15 +633,44 @@ static void fill_account(void)
 {
     account->domain = DOMAIN_CPU;
     account->engine = ENGINE_TGKILL;
+    account->asked_engine = options.engine;
     account->signal = (uint32_t)sampler_signal_number();
     account->asked_period_ns = SECOND_NS / options.cpu_hz;
     account->period_ns = affordable_period_ns();
     account->start_time_ns = clock_monotonic_ns();
 }
 
+/* Without a thread of ours there are only timers. */
+static bool choose_timers(void)
+{
+    if (options.has_ticker && options.engine != ENGINE_TIMER)
+        return true;
+    long result = sampler_timer_try();
+    if (result != 0) {
+        account->last_errno = (uint64_t)-result;
+        return options.has_ticker;
+    }
+    account->engine = ENGINE_TIMER;
+    wait_guard(sampler_timer_interrupts_calls() ? WAIT_BLOCK : WAIT_FREELY);
+    return true;
+}
+
+/* Said once, by the process that was told. */
+static void warn_if_refused(void)
+{
+    static const char *const names[ENGINE_COUNT] = TRACE_ENGINE_NAMES;
+    static bool is_said;
+    bool is_perf = options.engine == ENGINE_PERF_RING || options.engine == ENGINE_PERF_SIGNAL;
+    if (is_said || options.is_warned || !is_perf || sampler_event_try() == 0)
+        return;
+    is_said = true;
+    text_warn("the kernel does not permit the CPU engine ", names[options.engine],
+              options.has_ticker ? ", tgkill instead" : ", timer instead");
+}
+
 void sampler_start(void)
 {
-    if (!options.cpu_hz || !options.has_ticker || !sampler_signal_begin())
+    if (!options.cpu_hz || !sampler_signal_begin())
         return;
     struct thread *thread = thread_self ? thread_self : thread_attach();
     account = thread && thread->sampled ? open_account() : NULL;
@@ -514,11 +680,16 @@ void sampler_start(void)
     fill_account();
     last_tick_ns = account->start_time_ns;
     random_state = account->start_time_ns ^ (uint64_t)trace.header->pid << 32;
-    base_cpu_ns = process_cpu_ns();
+    cpu_time_begin();
+    if (!choose_timers())
+        return;
+    warn_if_refused();
     sample_set_account(DOMAIN_CPU, account);
-    if (options.wall_hz && sampler_waits_start(open_account()))
+    if (options.wall_hz && options.has_ticker && sampler_waits_start(open_account()))
         sampler_waits_search();
     __atomic_store_n(&is_on, true, __ATOMIC_RELEASE);
+    if (has_timers())
+        thread_visit(find_timer, NULL);
 }
 
 bool sampler_is_on(void)
@@ -558,7 +729,9 @@ void sampler_thread_begins(void)
     if (!thread || !thread->sampled)
         return;
     thread->sampled->start_ns = now_ns;
-    if (has_rings() && wake_ticker)
+    if (has_timers())
+        find_timer(thread, NULL);
+    else if (has_clocks() && wake_ticker)
         wait_for_ring(thread->sampled, now_ns);
 }
 
@@ -573,13 +746,17 @@ uint64_t sampler_due_ns(void)
     return !is_on ? UINT64_MAX : due_ns < waits_due_ns ? due_ns : waits_due_ns;
 }
 
-static void forget_ring(struct thread *thread, void *data)
+static void forget_clock(struct thread *thread, void *unused)
 {
-    (void)data;
-    if (!thread->sampled || !thread->sampled->has_ring)
-        return;
-    thread->sampled->has_ring = false;
-    clock_thread_cpu_ns(thread->tid, &thread->sampled->cpu_ns);
+    struct sampled *sampled = thread->sampled;
+    (void)unused;
+    if (sampled && sampled->has_ring) {
+        sampled->has_ring = false;
+        clock_thread_cpu_ns(thread->tid, &sampled->cpu_ns);
+    } else if (sampled && sampled->has_expiry && !sampled->expiry.timer) {
+        sampled->has_expiry = false;
+        sampled->cpu_ns = sampled->expiry.taken_ns;
+    }
 }
 
 /* A new ticker has none of the descriptors of the one before. */
@@ -587,42 +764,118 @@ static void begin_ticking(uint32_t tid)
 {
     bool is_first = ticker_tid == 0;
     ticker_tid = tid;
+    cpu_time_leave_out(tid);
     if (is_first) {
         choose_engine();
-    } else if (has_rings()) {
+    } else if (has_rings() || has_events()) {
         uint64_t mask = lock_enter(&ring_lock);
-        sampler_ring_drain(account);
+        if (has_rings())
+            sampler_ring_drain(account);
         sampler_ring_drop_all();
+        sampler_event_drop_all();
         lock_leave(&ring_lock, mask);
-        thread_visit(forget_ring, NULL);
+        thread_visit(forget_clock, NULL);
     }
+}
+
+/* --- the signal --- */
+
+static void renew_timer(struct thread *thread, void *unused)
+{
+    struct sampled *sampled = thread->sampled;
+    (void)unused;
+    if (!sampled || !sampled->has_expiry || !sampled->expiry.timer)
+        return;
+    sampled->cpu_ns = sampled->expiry.taken_ns;
+    sampler_timer_remove(sampled);
+    if (sampler_signal_number())
+        give_timer(thread);
+}
+
+/* The clocks send another one from now on. */
+static void move_clocks(void)
+{
+    account->signal = (uint32_t)sampler_signal_number();
+    sampler_event_change_signal();
+    thread_visit(renew_timer, NULL);
+}
+
+/* By whoever sends them, so that none is on its way. */
+static void give_up(void)
+{
+    if (!__atomic_load_n(&is_to_give_up, __ATOMIC_ACQUIRE))
+        return;
+    int former = sampler_signal_change();
+    move_clocks();
+    sampler_signal_clear(former);
+    __atomic_store_n(&is_to_give_up, 0, __ATOMIC_RELEASE);
+}
+
+void sampler_give_up_signal(void)
+{
+    const struct timespec moment = {.tv_nsec = 50000};
+    if (*thread_generation == 0 || !is_on) {
+        sampler_signal_end();
+        return;
+    }
+    __atomic_store_n(&is_to_give_up, 1, __ATOMIC_RELEASE);
+    for (int i = 0; ticker_tid && i < GIVING_UP_TRIES; i++) {
+        wake_ticker();
+        if (!__atomic_load_n(&is_to_give_up, __ATOMIC_ACQUIRE))
+            return;
+        sys(__NR_nanosleep, &moment, 0);
+    }
+    uint64_t mask = lock_enter(&hold_lock);
+    give_up();
+    lock_leave(&hold_lock, mask);
+}
+
+static void check_signal(void)
+{
+    uint64_t mask = lock_enter(&hold_lock);
+    int before = sampler_signal_number();
+    if (!is_held && before && sampler_signal_begin() && sampler_signal_number() != before)
+        move_clocks();
+    lock_leave(&hold_lock, mask);
+}
+
+/* --- the ticker's work --- */
+
+static bool is_to_look(void)
+{
+    return !has_clocks() || is_anybody_without_ring;
 }
 
 static void tick(uint64_t now_ns)
 {
-    if (has_rings())
-        tick_with_rings(now_ns);
-    if (now_ns >= look_due_ns && (!has_rings() || is_anybody_without_ring)) {
+    give_up();
+    if (has_clocks())
+        tick_with_clocks(now_ns);
+    if (now_ns >= look_due_ns && is_to_look()) {
         look_at_all(now_ns);
         look_due_ns = now_ns + next_gap();
     }
     if (now_ns >= settle_due_ns) {
         settle();
         keep_budget();
-        if (!has_rings() && sampler_signal_begin())
-            account->signal = (uint32_t)sampler_signal_number();
+        check_signal();
+        if (has_clocks())
+            thread_visit(look_at_silent, NULL);
         settle_due_ns = now_ns + SETTLE_NS;
     }
     due_ns = settle_due_ns;
-    if (look_due_ns < due_ns && (!has_rings() || is_anybody_without_ring))
+    if (look_due_ns < due_ns && is_to_look())
         due_ns = look_due_ns;
     if (has_rings() && drain_due_ns < due_ns)
         due_ns = drain_due_ns;
+    if (sampler_event_is_any() && event_due_ns < due_ns)
+        due_ns = event_due_ns;
 }
 
 void sampler_tick(uint64_t now_ns)
 {
-    bool is_due = now_ns >= due_ns || __atomic_load_n(&is_announced, __ATOMIC_RELAXED);
+    bool is_due = now_ns >= due_ns || __atomic_load_n(&is_announced, __ATOMIC_RELAXED) ||
+                  __atomic_load_n(&is_to_give_up, __ATOMIC_RELAXED);
     bool are_waits_due = now_ns >= sampler_waits_due_ns();
     if (!sampler_is_on() || (!is_due && !are_waits_due))
         return;
@@ -635,19 +888,55 @@ void sampler_tick(uint64_t now_ns)
         tick_of_waits(now_ns);
 }
 
+/* --- holding it --- */
+
+static struct sampled *own_sampled(void)
+{
+    return thread_self ? thread_self->sampled : NULL;
+}
+
 void sampler_hold(void)
 {
     if (!is_on)
         return;
     uint64_t mask = lock_enter(&hold_lock);
     is_held = true;
+    if (own_sampled())
+        sampler_timer_hold(own_sampled());
+    sampler_signal_hold(has_clocks());
     lock_leave(&hold_lock, mask);
-    sampler_signal_drain();
 }
 
 void sampler_release(void)
 {
-    __atomic_store_n(&is_held, false, __ATOMIC_RELAXED);
+    if (!is_on)
+        return;
+    uint64_t mask = lock_enter(&hold_lock);
+    sampler_signal_release();
+    if (own_sampled())
+        sampler_timer_release(own_sampled(), account->period_ns);
+    is_held = false;
+    lock_leave(&hold_lock, mask);
+}
+
+static void remove_timer(struct thread *thread, void *unused)
+{
+    (void)unused;
+    if (!thread->sampled || !thread->sampled->expiry.timer)
+        return;
+    thread->sampled->cpu_ns = thread->sampled->expiry.taken_ns;
+    sampler_timer_remove(thread->sampled);
+    is_anybody_without_ring = true;
+}
+
+void sampler_end_signals(void)
+{
+    if (!is_on)
+        return;
+    uint64_t mask = lock_enter(&hold_lock);
+    thread_visit(remove_timer, NULL);
+    sampler_signal_end();
+    lock_leave(&hold_lock, mask);
 }
 
 void sampler_after_fork(void)
@@ -656,9 +945,12 @@ void sampler_after_fork(void)
     lock_reset(&ring_lock);
     sampler_ring_after_fork();
     sampler_waits_after_fork();
+    sampler_event_drop_all();
+    wait_guard(WAIT_FREELY);
+    is_to_give_up = 0;
     unloadings = 0;
     is_announced = is_anybody_without_ring = false;
-    drain_due_ns = look_due_ns = search_due_ns = waited_ns = 0;
+    drain_due_ns = look_due_ns = search_due_ns = event_due_ns = waited_ns = 0;
     is_on = is_held = false;
     ticker_tid = 0;
     due_ns = settle_due_ns = quiet_looks = ended_ns = 0;

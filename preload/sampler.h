@@ -30,6 +30,13 @@ void sampler_settle(void);
 void sampler_hold(void);
 void sampler_release(void);
 
+/* The program wants the sampler's signal for itself: when this returns it is as if it had never
+ * been ours. */
+void sampler_give_up_signal(void);
+
+/* No signals any more: system calls that they need are about to be forbidden. */
+void sampler_end_signals(void);
+
 /* Around the unloading of code: samples that are not walked yet may need it. */
 void sampler_before_unload(void);
 void sampler_after_unload(void);

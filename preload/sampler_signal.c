@@ -9,9 +9,12 @@
 #include "sampler_signal.h"
 
 #include "clock.h"
+#include "expiry.h"
 #include "sample.h"
+#include "small_file.h"
 #include "stubs.h"
 #include "sys.h"
+#include "text.h"
 #include "trace_file.h"
 
 #include <signal.h>
@@ -33,37 +36,65 @@ enum {
 static int number;
 static bool is_rehearsing;
 
-static uint64_t signal_set(void)
+uint64_t sampler_signal_set(void)
 {
-    return (uint64_t)1 << (number - 1);
+    return number ? (uint64_t)1 << (number - 1) : 0;
 }
 
-/* By tgkill from this process: by us, or the program has sent it to itself. */
-static bool is_ours(const siginfo_t *info)
+enum reason {
+    REASON_NONE,    /* it is not ours */
+    REASON_DEMAND,  /* the ticker's thread wants a sample, or this one has sent it to itself */
+    REASON_EXPIRED, /* the thread's own CPU clock does */
+};
+
+static enum reason reason_of(const siginfo_t *info, const struct thread *thread)
 {
-    return info->si_code == SI_TKILL && (uint32_t)info->si_pid == trace.header->pid;
+    if (info->si_code == SI_TKILL)
+        return (uint32_t)info->si_pid == trace.header->pid ? REASON_DEMAND : REASON_NONE;
+    bool has_expiry = __atomic_load_n(&thread->sampled->has_expiry, __ATOMIC_ACQUIRE);
+    bool is_timers = info->si_code == SI_TIMER && info->si_value.sival_ptr == thread->sampled;
+    bool is_events = info->si_code >= POLL_IN && info->si_code <= POLL_HUP;
+    return has_expiry && (is_timers || is_events) ? REASON_EXPIRED : REASON_NONE;
+}
+
+static void take_demanded(struct thread *thread, const struct interrupted *at)
+{
+    uint64_t time_ns = __atomic_exchange_n(&thread->sampled->owed_ns, 0, __ATOMIC_ACQ_REL);
+    if (!time_ns)
+        return;
+    struct sample sample = {.domain = DOMAIN_CPU,
+                            .is_in_kernel = sample_is_in_kernel(at->start.pc),
+                            .time_ns = time_ns};
+    sample_take(thread, at, &sample);
+}
+
+/* A call that has begun anew is none that was ended. */
+static void note_interruption(const struct interrupted *at)
+{
+    struct trace_sampler *account = sample_account(DOMAIN_CPU);
+    if (account && at->result == -EINTR && sample_is_in_kernel(at->start.pc))
+        __atomic_fetch_add(&account->interrupted_calls, 1, __ATOMIC_RELAXED);
 }
 
 static void on_signal(int unused, siginfo_t *info, void *context)
 {
     (void)unused;
-    if (*thread_generation == 0 || !is_ours(info))
+    if (*thread_generation == 0)
         return;
     struct thread *thread = thread_self ? thread_self : thread_attach();
     /* A thread made without TLS of its own has its creator's. */
     if (!thread || !thread->sampled || thread->tid != (uint32_t)sys(__NR_gettid))
         return;
     struct interrupted at = sample_registers(context);
-    if (is_rehearsing) {
+    enum reason reason = reason_of(info, thread);
+    if (reason != REASON_NONE)
+        note_interruption(&at);
+    if (is_rehearsing && reason == REASON_DEMAND)
         sample_rehearse(thread, &at);
-        return;
-    }
-    uint64_t time_ns = __atomic_exchange_n(&thread->sampled->owed_ns, 0, __ATOMIC_ACQ_REL);
-    if (!time_ns)
-        return;
-    struct sample sample = {
-        .domain = DOMAIN_CPU, .is_in_kernel = sample_is_in_kernel(at.start.pc), .time_ns = time_ns};
-    sample_take(thread, &at, &sample);
+    else if (reason == REASON_DEMAND)
+        take_demanded(thread, &at);
+    else if (reason == REASON_EXPIRED)
+        expiry_take(thread, &at, info->si_code == SI_TIMER ? (uint32_t)info->si_overrun : 0);
 }
 
 static bool is_free(int candidate)
@@ -93,15 +124,64 @@ static bool is_still_ours(void)
     return now.handle == on_signal;
 }
 
-bool sampler_signal_begin(void)
+/* Those that the program has already are not free. */
+static bool choose(void)
 {
-    static const int candidates[] = {SIGURG, SIGSTKFLT, SIGPROF, SIGVTALRM, SIGPWR, 40, 41};
-    if (number && !is_still_ours())
-        number = 0;
+    static const int candidates[] = {SIGURG, SIGSTKFLT, SIGPROF, SIGVTALRM, SIGPWR};
     for (size_t i = 0; !number && i < sizeof candidates / sizeof *candidates; i++)
         if (is_free(candidates[i]))
             install(candidates[i]);
     return number != 0;
+}
+
+bool sampler_signal_begin(void)
+{
+    if (number && !is_still_ours())
+        number = 0;
+    return number || choose();
+}
+
+static void dispose(int of, uintptr_t how)
+{
+    const struct action action = {.handle = (void (*)(int, siginfo_t *, void *))how};
+    sys(__NR_rt_sigaction, of, &action, 0, sizeof action.mask);
+}
+
+void sampler_signal_clear(int former)
+{
+    if (!former)
+        return;
+    dispose(former, (uintptr_t)SIG_IGN); /* what is pending goes away, in all threads */
+    dispose(former, (uintptr_t)SIG_DFL);
+}
+
+int sampler_signal_change(void)
+{
+    int former = number;
+    number = 0;
+    choose();
+    return former;
+}
+
+void sampler_signal_end(void)
+{
+    sampler_signal_clear(number && is_still_ours() ? number : 0);
+    number = 0;
+}
+
+void sampler_signal_hold(bool is_still_sent)
+{
+    if (!number || !is_still_ours())
+        return;
+    sampler_signal_clear(number);
+    if (is_still_sent && number != SIGURG)
+        dispose(number, (uintptr_t)SIG_IGN);
+}
+
+void sampler_signal_release(void)
+{
+    if (number)
+        install(number);
 }
 
 int sampler_signal_number(void)
@@ -113,7 +193,7 @@ uint64_t sampler_signal_measure(void)
 {
     uint64_t least_ns = UINT64_MAX;
     uint64_t mask = 0;
-    uint64_t set = signal_set();
+    uint64_t set = sampler_signal_set();
     sys(__NR_rt_sigprocmask, SIG_UNBLOCK, &set, &mask, sizeof mask);
     is_rehearsing = true;
     for (int i = 0; i < REHEARSALS; i++) {
@@ -128,15 +208,57 @@ uint64_t sampler_signal_measure(void)
     return least_ns;
 }
 
+bool sampler_signal_is_blocked(uint32_t tid)
+{
+    static char lines[4096]; /* only the recorder's thread asks */
+    char path[64];
+    struct text text;
+    text_init(&text, path, sizeof path);
+    text_add(&text, "/proc/self/task/");
+    text_add_number(&text, tid);
+    text_add(&text, "/status");
+    if (!number || !small_file_read(path, lines, sizeof lines))
+        return false;
+    const char *line = lines;
+    while (*line && !text_after(line, "SigBlk:\t"))
+        line++;
+    const char *digit = text_after(line, "SigBlk:\t");
+    if (!digit)
+        return false;
+    uint64_t blocked = 0;
+    for (; *digit > ' '; digit++)
+        blocked = blocked << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
+    return blocked & sampler_signal_set();
+}
+
 bool sampler_signal_send(struct thread *thread)
 {
     return sys(__NR_tgkill, trace.header->pid, thread->tid, number) == 0;
 }
 
+void sampler_signal_send_self(void)
+{
+    sys(__NR_tgkill, trace.header->pid, sys(__NR_gettid), number);
+}
+
+uint64_t sampler_signal_keep_away(void)
+{
+    uint64_t set = sampler_signal_set();
+    uint64_t before = 0;
+    if (sys(__NR_rt_sigprocmask, SIG_BLOCK, &set, &before, sizeof set) != 0)
+        return 0;
+    return set & ~before;
+}
+
+void sampler_signal_let_in(uint64_t set)
+{
+    sys(__NR_rt_sigprocmask, SIG_UNBLOCK, &set, 0, sizeof set);
+}
+
 uint64_t sampler_signal_block(void)
 {
     uint64_t mask = 0;
-    uint64_t set = number ? signal_set() : 0;
+    uint64_t set = sampler_signal_set();
     sys(__NR_rt_sigprocmask, SIG_BLOCK, &set, &mask, sizeof mask);
     return mask;
 }
@@ -144,12 +266,4 @@ uint64_t sampler_signal_block(void)
 void sampler_signal_unblock(uint64_t mask)
 {
     sys(__NR_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
-}
-
-void sampler_signal_drain(void)
-{
-    static const struct timespec now = {0};
-    uint64_t set = number ? signal_set() : 0;
-    if (number)
-        sys(__NR_rt_sigtimedwait, &set, 0, &now, sizeof set);
 }

@@ -130,6 +130,14 @@ static void note_end(struct thread *thread)
     thread->totals->end_time_ns = clock_monotonic_ns();
 }
 
+static void give_timer_back(struct sampled *sampled)
+{
+    if (!sampled || !sampled->expiry.timer)
+        return;
+    sys(__NR_timer_delete, sampled->expiry.timer - 1);
+    sampled->expiry.timer = 0;
+}
+
 /* Hands over what the thread held back from the heap's totals. Its own limits do not matter any
  * more: it is dead. */
 static void retire(struct thread *thread)
@@ -139,6 +147,7 @@ static void retire(struct thread *thread)
     note_end(thread);
     if (thread == sole)
         forget_sole();
+    give_timer_back(thread->sampled);
     callsite_retire(&thread->sites);
     for (uint32_t domain = 0; domain < MEMORY_DOMAIN_COUNT; domain++)
         if (thread->domains[domain])

@@ -38,6 +38,20 @@ enum {
     TIME_DOMAIN_COUNT = DOMAIN_COUNT - MEMORY_DOMAIN_COUNT
 };
 
+/* Of a thread whose own CPU clock sends it signals, see expiry.h. For its handler. */
+struct expiry {
+    uint64_t taken_ns; /* of its CPU clock: up to here it is accounted for */
+    uint64_t armed_ns; /* when the gap under way began */
+    uint64_t gap_ns;   /* how long it is */
+    uint64_t whole_ns; /* what the first sample stands for; 0: what it is late */
+    uint64_t late_ns;  /* after the gap's end a signal comes, on average */
+    uint64_t random;
+    uint32_t timer;    /* the kernel's number for it, plus one; 0: none */
+    bool is_user_only; /* no signal comes while the thread is in the kernel */
+    bool has_sample;
+    bool has_fired; /* since somebody looked; atomic */
+};
+
 /* What the samplers keep for a thread. A signal handler uses it, whatever of the recorder it has
  * interrupted: so it shares nothing with the rest, and takes locks only that block all signals. */
 struct sampled {
@@ -46,19 +60,27 @@ struct sampled {
     uint64_t code_epoch;
     uint64_t owed_ns; /* CPU time that the next sample is to stand for; atomic */
     uint32_t waits;   /* 1: for its ring; a futex */
+    struct expiry expiry;
+    /* See wait.h; atomic: */
+    uint64_t is_waiting; /* the stack pointer in a system call that no signal may end; 0: in none */
+    uint32_t is_coming;  /* a signal may be on its way */
     /* The rest is for the sampler's own thread, under trace_lock: */
     uint64_t start_ns;    /* of the thread, 0: before the sampler's */
     uint64_t base_cpu_ns; /* of its CPU clock when the sampler began to look */
     uint64_t cpu_ns;      /* at its last sample */
     uint64_t seen_cpu_ns; /* when it looked last */
     uint32_t looks_to_skip;
-    uint32_t idle_looks; /* in a row */
-    uint32_t unanswered; /* signals */
-    bool is_known;       /* base_cpu_ns has been read */
+    uint32_t idle_looks;  /* in a row */
+    uint32_t unanswered;  /* signals */
+    uint64_t withheld_ns; /* in one system call, without a signal */
+    bool is_known;        /* base_cpu_ns has been read */
     bool has_sample;
     bool has_ring; /* the kernel takes its samples */
     bool has_no_ring;
     bool is_watched; /* for where it waits */
+    bool has_expiry; /* it has its signals from its own clock; atomic */
+    bool has_no_expiry;
+    bool is_invisible; /* it blocks the signal */
     bool is_gone;
 };
 

@@ -352,7 +352,11 @@ struct trace_sampler {
     uint64_t threads_invisible; /* that had the signal blocked, or could not be opened */
     uint64_t last_errno;        /* why a better engine was not to be had */
     uint64_t on_cpu_ns;         /* DOMAIN_OFF_CPU: of the time, on the CPU */
-    uint64_t reserved[5];
+    uint64_t overrun_count;     /* expirations that had no sample of their own */
+    uint64_t interrupted_calls; /* system calls that samples may have ended early (EINTR) */
+    uint32_t asked_engine;      /* ENGINE_NONE: the best */
+    uint32_t reserved_32;
+    uint64_t reserved[2];
 };
 
 /* A moment that somebody named. */

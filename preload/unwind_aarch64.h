@@ -19,6 +19,7 @@ enum {
     ARCH_SAVED_LR = 176 + 8 + 30 * 8,
     ARCH_SAVED_SP = 176 + 8 + 31 * 8,
     ARCH_SAVED_PC = 176 + 8 + 32 * 8,
+    ARCH_SAVED_RESULT = 176 + 8, /* x0 */
     ARCH_STUB_BYTES = 16
 };
 

@@ -16,7 +16,8 @@ enum {
     ARCH_SAVED_FP = 120,
     ARCH_SAVED_SP = 160,
     ARCH_SAVED_PC = 168,
-    ARCH_SAVED_LR = 168, /* none */
+    ARCH_SAVED_LR = 168,     /* none */
+    ARCH_SAVED_RESULT = 144, /* rax */
     ARCH_STUB_BYTES = 16
 };
 

@@ -25,6 +25,8 @@ static void add(struct budget *budget, const struct trace_sampler *sampler)
     sum->lost_count += before.lost_count;
     sum->truncated_count += before.truncated_count;
     sum->own_ns += before.own_ns;
+    sum->overrun_count += before.overrun_count;
+    sum->interrupted_calls += before.interrupted_calls;
     sum->threads_seen += before.threads_seen;
     sum->threads_invisible += before.threads_invisible;
     budget->sampler_count++;
@@ -106,7 +108,9 @@ static void write_account(FILE *out, const struct budget *budget)
     write_seconds(out, "  cpu      ", (int64_t)sum->cpu_ns, "");
     write_share(out, " = sampled ", sum->sampled_ns, sum->cpu_ns);
     write_entry(out, sum->overrun_ns, " overrun");
-    write_entry(out, sum->exited_ns, " of threads that ended between samples");
+    write_entry(out, sum->exited_ns,
+                sum->threads_invisible ? " of threads that ended between samples, or had none"
+                                       : " of threads that ended between samples");
     write_entry(out, sum->kernel_ns, " in the kernel, not to be sampled");
     write_entry(out, sum->lost_ns, " lost");
     if (budget->unexplained_ns > 500000)
@@ -167,8 +171,11 @@ static void write_warnings(FILE *out, const struct budget *budget, const struct 
     write_warning(out, style, sum->truncated_count, "stacks were cut");
     write_warning(out, style, sum->threads_invisible,
                   "threads could not be sampled: they block the signal, or could not be opened");
+    write_warning(out, style, sum->interrupted_calls,
+                  "system calls may have been ended early (EINTR) by samples");
     if (sum->last_errno && sum->last_errno < 4096)
-        fprintf(out, "  %sno better engine was to be had: %s%s\n", style->dim,
+        fprintf(out, "  %s%s was not to be had: %s%s\n", style->dim,
+                sum->asked_engine ? engine_name(sum->asked_engine) : "a better engine",
                 strerror((int)sum->last_errno), style->plain);
 }
 
@@ -214,6 +221,8 @@ void budget_write_json(struct json *json, const struct budget *budget, const str
         json_member_unsigned(json, "asked_period_ns", sum->asked_period_ns);
         json_member_unsigned(json, "cpu_time_ns", sum->cpu_ns);
         json_member_unsigned(json, "overrun_ns", sum->overrun_ns);
+        json_member_unsigned(json, "overruns", sum->overrun_count);
+        json_member_unsigned(json, "interrupted_calls", sum->interrupted_calls);
         json_member_unsigned(json, "exited_ns", sum->exited_ns);
         json_member_unsigned(json, "kernel_ns", sum->kernel_ns);
         json_member_unsigned(json, "lost_ns", sum->lost_ns);

@@ -75,7 +75,7 @@ static const struct option_row rows[] = {
      "sample where threads wait, too (default: 100 per second); brings --cpu along"},
     {OPTION_WALL_HZ, "wall-hz", "HZ", "the same, 10 to 10000; 0: do not (default)"},
     {OPTION_CPU_ENGINE, "cpu-engine", "NAME",
-     "where samples come from: auto (default), perf-ring, tgkill"},
+     "where samples come from: auto (default), perf-ring, perf-signal, tgkill, timer"},
     {OPTION_CPU_BUDGET, "cpu-budget", "PERCENT",
      "sample less often if it takes more of the CPU time (default: 3)"},
     {OPTION_NO_HEAP, "no-heap", NULL, "record no allocations, only time; --cpu if nothing is said"},
@@ -122,8 +122,10 @@ struct setting {
 static bool is_engine(const char *value)
 {
     static const char *const names[] = TRACE_ENGINE_NAMES;
-    return strcmp(value, "auto") == 0 || strcmp(value, names[ENGINE_PERF_RING]) == 0 ||
-           strcmp(value, names[ENGINE_TGKILL]) == 0;
+    for (int engine = ENGINE_PERF_RING; engine < ENGINE_COUNT; engine++)
+        if (strcmp(value, names[engine]) == 0)
+            return true;
+    return strcmp(value, "auto") == 0;
 }
 
 static bool is_good_value(int id, const char *value)

@@ -121,8 +121,7 @@ def check_oracle(tap, tracer, engine, argv, name):
 
 def check_same(tap, tracer, engine):
     """Programs that fork, exec and end in many ways: the same as without."""
-    for name, *arguments in (("exec_chain",), ("fork_child",), ("fork_threaded",), ("vfork_exec",),
-                             ("longjmp",), ("coroutines",), ("tls_destructor",), ("short_threads",)):
+    for name, *arguments in (("exec_chain",), ("fork_child",), ("vfork_exec",), ("longjmp",), ("coroutines",)):
         argv = [tracer.build.program(name), *arguments]
         plain = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=120)
         result = tracer.run(argv, environment=sampling(10000, engine))
@@ -188,7 +187,7 @@ def engines(tracer):
     def is_had(engine):
         trace = tracer.run([tracer.build.program("cpu_shares"), "1", "20"], environment=sampling(1000, engine)).trace
         return ENGINES[account_of(trace)["engine"]] == engine
-    return [engine for engine in ("perf-ring", "tgkill") if engine == "tgkill" or is_had(engine)]
+    return [engine for engine in ENGINES[1:] if is_had(engine)]
 
 
 def check_blocked(tap, tracer, engine):
@@ -200,8 +199,8 @@ def check_blocked(tap, tracer, engine):
     if engine == "perf-ring":
         tap.ok(0.7 * seen < hidden < 1.4 * seen, f"blocked, {engine}: as much as the other one", (times, account))
     else:
-        tap.ok(seen and (hidden > 0.7 * seen or account["threads_invisible"] == 1),
-               f"blocked, {engine}: sampled, or said to be invisible", (times, account))
+        tap.ok(seen and not hidden and account["threads_invisible"] == 1,
+               f"blocked, {engine}: said to be invisible", (times, account))
 
 
 def main():

@@ -21,6 +21,13 @@ OTHER_EXPORTS = set("dlclose exit _exit _Exit quick_exit execve execv execvp exe
                     "__libc_start_main setuid setgid seteuid setegid setreuid setregid setresuid setresgid setgroups "
                     "initgroups capset chroot unshare setns prctl syscall pthread_create fork "
                     "mmap mmap64 munmap mremap brk sbrk".split())
+# System calls that a sampler's signal would end early, and what tells of signals.
+OTHER_EXPORTS |= set("""poll ppoll __poll_chk __ppoll_chk select pselect epoll_wait epoll_pwait epoll_pwait2 nanosleep clock_nanosleep
+                     usleep sleep thrd_sleep sem_timedwait sem_clockwait semop semtimedop msgsnd msgrcv pause
+                     sigsuspend sigwait sigwaitinfo sigtimedwait read __read_chk readv write writev accept
+                     accept4 connect recv __recv_chk recvfrom __recvfrom_chk recvmsg recvmmsg send sendto
+                     sendmsg sendmmsg sendfile sendfile64 splice sigaction signal bsd_signal ssignal
+                     sysv_signal __sysv_signal sigset sigignore siginterrupt sigpending signalfd""".split())
 API_PREFIX = "memtrace_"
 # C++'s operators new and delete: one object or an array, may throw or not, aligned or not, sized or not.
 OPERATORS = ({f"_Zn{kind}m{aligned}{nothrow}" for kind in "wa" for aligned in ("", "St11align_val_t")

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-    TURNS = 60000000
+    TURNS = 200000000
 };
 
 static volatile uint64_t sink;

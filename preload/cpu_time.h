@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cpu_time.h -- The CPU time that samples have to account for. */
+#ifndef MEMTRACE_CPU_TIME_H
+#define MEMTRACE_CPU_TIME_H
+
+#include <stdint.h>
+
+/* Counts from now on. */
+void cpu_time_begin(void);
+
+/* The recorder's thread, whose time is none of the program's. */
+void cpu_time_leave_out(uint32_t tid);
+
+/* Of the program since then. */
+uint64_t cpu_time_ns(void);
+
+#endif
