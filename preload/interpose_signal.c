@@ -26,12 +26,30 @@ static void leave_to_program(int number)
         sampler_give_up_signal();
 }
 
+/* The default stays, as far as anybody can see; with what else the program has in mind. */
+static void tell_plan(struct sigaction *ret_old)
+{
+    memset(ret_old, 0, sizeof *ret_old);
+    ret_old->sa_flags = (int)sampler_signal_plan()->flags;
+    ret_old->sa_mask.__val[0] = sampler_signal_plan()->mask;
+}
+
+static void keep_plan(uint64_t flags, uint64_t mask)
+{
+    *sampler_signal_plan() = (struct sampler_signal_plan){flags, mask};
+}
+
 EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *ret_old)
 {
     bool is_default = !action || action->sa_handler == SIG_DFL;
     if (is_ours(number) && is_default) {
+        struct sigaction wanted;
+        if (action)
+            wanted = *action; /* it may be the same as ret_old */
         if (ret_old)
-            memset(ret_old, 0, sizeof *ret_old);
+            tell_plan(ret_old);
+        if (action)
+            keep_plan((uint32_t)wanted.sa_flags, wanted.sa_mask.__val[0]);
         return 0;
     }
     leave_to_program(number);
@@ -41,8 +59,10 @@ EXPORT int sigaction(int number, const struct sigaction *action, struct sigactio
 #define HANDLER_SET_BY(name)                                                                       \
     EXPORT sighandler_t name(int number, sighandler_t handler)                                     \
     {                                                                                              \
-        if (is_ours(number) && handler == SIG_DFL)                                                 \
+        if (is_ours(number) && handler == SIG_DFL) {                                               \
+            keep_plan(SA_RESTART, sampler_signal_set());                                           \
             return SIG_DFL;                                                                        \
+        }                                                                                          \
         leave_to_program(number);                                                                  \
         return real.name(number, handler);                                                         \
     }

@@ -805,7 +805,7 @@ static void give_up(void)
 {
     if (!__atomic_load_n(&is_to_give_up, __ATOMIC_ACQUIRE))
         return;
-    int former = sampler_signal_change();
+    struct former_signal former = sampler_signal_change();
     move_clocks();
     sampler_signal_clear(former);
     __atomic_store_n(&is_to_give_up, 0, __ATOMIC_RELEASE);

@@ -34,6 +34,7 @@ enum {
 };
 
 static int number;
+static struct sampler_signal_plan plan;
 static bool is_rehearsing;
 
 uint64_t sampler_signal_set(void)
@@ -97,10 +98,11 @@ static void on_signal(int unused, siginfo_t *info, void *context)
         expiry_take(thread, &at, info->si_code == SI_TIMER ? (uint32_t)info->si_overrun : 0);
 }
 
-static bool is_free(int candidate)
+static bool is_free(int candidate, struct action *ret_now)
 {
-    struct action old = {0};
-    return sys(__NR_rt_sigaction, candidate, 0, &old, sizeof old.mask) == 0 && !old.handle;
+    *ret_now = (struct action){0};
+    return sys(__NR_rt_sigaction, candidate, 0, ret_now, sizeof ret_now->mask) == 0 &&
+           !ret_now->handle;
 }
 
 static bool install(int candidate)
@@ -128,9 +130,12 @@ static bool is_still_ours(void)
 static bool choose(void)
 {
     static const int candidates[] = {SIGURG, SIGSTKFLT, SIGPROF, SIGVTALRM, SIGPWR};
+    struct action now;
     for (size_t i = 0; !number && i < sizeof candidates / sizeof *candidates; i++)
-        if (is_free(candidates[i]))
+        if (is_free(candidates[i], &now)) {
+            plan = (struct sampler_signal_plan){now.flags, now.mask};
             install(candidates[i]);
+        }
     return number != 0;
 }
 
@@ -141,31 +146,44 @@ bool sampler_signal_begin(void)
     return number || choose();
 }
 
-static void dispose(int of, uintptr_t how)
+struct sampler_signal_plan *sampler_signal_plan(void)
 {
-    const struct action action = {.handle = (void (*)(int, siginfo_t *, void *))how};
+    return &plan;
+}
+
+static void dispose(int of, uintptr_t how, struct sampler_signal_plan with)
+{
+    const struct action action = {.handle = (void (*)(int, siginfo_t *, void *))how,
+                                  .flags = with.flags & ~ACTION_RESTORER,
+                                  .mask = with.mask};
     sys(__NR_rt_sigaction, of, &action, 0, sizeof action.mask);
 }
 
-void sampler_signal_clear(int former)
+/* To ignore a signal makes what is pending of it go away, in all threads. */
+static void clear(int former, struct sampler_signal_plan with)
 {
     if (!former)
         return;
-    dispose(former, (uintptr_t)SIG_IGN); /* what is pending goes away, in all threads */
-    dispose(former, (uintptr_t)SIG_DFL);
+    dispose(former, (uintptr_t)SIG_IGN, with);
+    dispose(former, (uintptr_t)SIG_DFL, with);
 }
 
-int sampler_signal_change(void)
+struct former_signal sampler_signal_change(void)
 {
-    int former = number;
+    struct former_signal former = {number, plan};
     number = 0;
     choose();
     return former;
 }
 
+void sampler_signal_clear(struct former_signal former)
+{
+    clear(former.number, former.plan);
+}
+
 void sampler_signal_end(void)
 {
-    sampler_signal_clear(number && is_still_ours() ? number : 0);
+    clear(number && is_still_ours() ? number : 0, plan);
     number = 0;
 }
 
@@ -173,9 +191,9 @@ void sampler_signal_hold(bool is_still_sent)
 {
     if (!number || !is_still_ours())
         return;
-    sampler_signal_clear(number);
+    clear(number, plan);
     if (is_still_sent && number != SIGURG)
-        dispose(number, (uintptr_t)SIG_IGN);
+        dispose(number, (uintptr_t)SIG_IGN, plan);
 }
 
 void sampler_signal_release(void)

@@ -12,11 +12,24 @@
  * chooses another one if the program has taken it meanwhile. False: there is none. */
 bool sampler_signal_begin(void);
 
+/* What the program has set for the signal beside its default, to be told when it asks. */
+struct sampler_signal_plan {
+    uint64_t flags;
+    uint64_t mask;
+};
+
+struct sampler_signal_plan *sampler_signal_plan(void);
+
+struct former_signal {
+    int number; /* 0: none */
+    struct sampler_signal_plan plan;
+};
+
 /* The program wants this signal for itself. The one returned is to be cleared when nobody sends it
  * any more; from then on the number is another one's, 0: there is none. */
-int sampler_signal_change(void);
+struct former_signal sampler_signal_change(void);
 /* As if we had never had it; nothing is pending of it in any thread. */
-void sampler_signal_clear(int former);
+void sampler_signal_clear(struct former_signal former);
 
 /* None is needed any more. */
 void sampler_signal_end(void);

@@ -20,9 +20,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -281,6 +283,41 @@ static void warn_of_unknown_variables(void)
     }
 }
 
+static const char *recorder_option(const struct request *request, int id)
+{
+    const char *value = request->recorder[id - OPTION_LONG];
+    if (value)
+        return value;
+    return id == OPTION_CPU_ENGINE ? getenv("MEMTRACE_CPU_ENGINE") : getenv("MEMTRACE_CPU_HZ");
+}
+
+/* Is perf's clock of a thread to be had? Programs inherit it if not. */
+static bool is_perf_refused(void)
+{
+    struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+                                   .size = sizeof attr,
+                                   .config = PERF_COUNT_SW_TASK_CLOCK,
+                                   .exclude_kernel = 1,
+                                   .exclude_hv = 1};
+    long fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    if (fd >= 0)
+        close((int)fd);
+    return fd < 0;
+}
+
+/* The same line that the recorder writes, once. */
+static void warn_of_refused_engine(const struct request *request)
+{
+    const char *hz = recorder_option(request, OPTION_CPU_HZ);
+    const char *engine = recorder_option(request, OPTION_CPU_ENGINE);
+    if (!hz || strcmp(hz, "0") == 0 || !engine || !text_starts_with(engine, "perf-") ||
+        !is_engine(engine) || !is_perf_refused())
+        return;
+    fprintf(stderr, "memtrace: the kernel does not permit the CPU engine %s, tgkill instead\n",
+            engine);
+    setenv("MEMTRACE_WARNED", "1", 1);
+}
+
 static void prepare(void *context)
 {
     const struct setting *setting = context;
@@ -510,6 +547,7 @@ static int run_target(const struct request *request, const char *path)
     target_inspect(&target, path);
     explain_target(request->argv[0], &target);
     warn_of_unknown_variables();
+    warn_of_refused_engine(request);
     setting.output = recorder_output(request->output);
     setting.library = target.can_preload ? library_find(&error) : NULL;
     int status = STATUS_OWN_FAILURE;

@@ -32,14 +32,19 @@ CONFIGURATIONS = {
     "mimalloc": (("libmimalloc.so.2",), {}),
     "perf": ((), {"MEMTRACE_CPU_HZ": "997", "MEMTRACE_CPU_ENGINE": "perf-ring"}),
     "tgkill": ((), {"MEMTRACE_CPU_HZ": "997", "MEMTRACE_CPU_ENGINE": "tgkill"}),
+    "perf-signal": ((), {"MEMTRACE_CPU_HZ": "997", "MEMTRACE_CPU_ENGINE": "perf-signal"}),
+    "timer": ((), {"MEMTRACE_CPU_HZ": "997", "MEMTRACE_CPU_ENGINE": "timer"}),
 }
-ENGINES = ("perf", "tgkill")
+ENGINES = ("perf", "tgkill", "perf-signal", "timer")
 # What signals, threads of the recorder's own and timers may upset.
 SAMPLED = ("end: exit", "end: pthread_exit", "end: abort", "end: segv", "fork storm", "fork: lot", "vfork", "clones", "exec chain",
            "exec fails", "daemon", "closed descriptors", "leaves root: worker", "short threads", "small stacks",
            "destructors of threads", "longjmp", "exceptions", "coroutines", "assembly", "deep recursion",
            "unloaded libraries", "locked memory", "scanned data", "filter narrow", "filter all_threads", "filter in_child",
            "filter in_vfork", "filter strict")
+# Of these, what matters to clocks that send signals by themselves.
+SIGNALLED = ("end: pthread_exit", "end: segv", "vfork", "clones", "exec chain", "exec fails", "closed descriptors", "leaves root: worker",
+             "longjmp", "exceptions", "coroutines", "filter narrow", "filter all_threads", "filter in_vfork", "filter strict")
 
 
 @dataclasses.dataclass
@@ -168,6 +173,11 @@ def with_samples(row):
     return dataclasses.replace(row, complete=None, anomalies=(*row.anomalies, "stack_cut", "stack_guessed", "stack_too_deep"))
 
 
+def engines_for(name):
+    """Those that a row is run with."""
+    return ENGINES if name in SIGNALLED else ENGINES[:2] if name in SAMPLED else ()
+
+
 def expected_number(traces, expected):
     return traces in expected if isinstance(expected, range) else traces == expected
 
@@ -234,7 +244,7 @@ class Hostile:
         return wrong
 
     def run(self, name, row):
-        for configuration in row.configurations + (ENGINES if name in SAMPLED else ()):
+        for configuration in row.configurations + engines_for(name):
             libraries, environment = CONFIGURATIONS[configuration]
             if configuration in ENGINES:
                 row = with_samples(row)
@@ -288,18 +298,13 @@ class Hostile:
         path.write_text("\n".join(lines) + "\n\nThe same as without: " + ", ".join(survived) + ".\n")
 
     def check_waits(self, tap):
-        """A signal engine looks whether a thread sleeps before it sends one; in the moment between, the
-        thread may have gone to sleep. So a wait may end early now and then, and hardly ever."""
+        """No wait ends early, and its SIGPROF is its own."""
         argv = [self.build.program("own_timers")]
-        expected = execute(argv).stdout.splitlines()
+        expected = execute(argv).stdout
         for engine in ENGINES:
             traced = self.tracer.run(argv, environment=CONFIGURATIONS[engine][1])
-            lines = traced.stdout.splitlines()
-            others = [line for line in lines if line not in expected]
-            early = [line for line in others if line.endswith((b": -1 4", b": 4 0"))]
-            tap.ok(traced.status == 0 and len(lines) == len(expected) and others == early and len(early) <= 3,
-                   f"own timers, {engine}: its SIGPROF, and {len(early)} of 12 waits end early", traced.stdout)
-            self.results["own timers", engine] = f"{len(early)} of 12 waits end early" if early else "same"
+            tap.equal((traced.status, traced.stdout), (0, expected), f"own timers, {engine}: the same")
+            self.results["own timers", engine] = "same" if traced.stdout == expected else "differs"
 
     def why_not(self, row, behind):
         if not os.path.exists(self.build.program(row.arguments[0])):
