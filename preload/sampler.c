@@ -162,13 +162,15 @@ static uint64_t weight(const struct sampled *sampled, const struct round *round,
 }
 
 /* In a call that must not end early the thread sees to it itself, when the call is over. */
-static bool send(struct thread *thread)
+static bool send(struct thread *thread, enum coming how)
 {
     struct sampled *sampled = thread->sampled;
-    __atomic_store_n(&sampled->is_coming, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&sampled->coming, how, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&sampled->is_waiting, __ATOMIC_SEQ_CST) &&
-        sampled->withheld_ns < WITHHELD_MAX_NS)
+        sampled->withheld_ns < WITHHELD_MAX_NS) {
+        __atomic_store_n(&sampled->coming, COMING_WITHHELD, __ATOMIC_RELEASE);
         return true;
+    }
     return sampler_signal_send(thread);
 }
 
@@ -185,13 +187,18 @@ static void leave_unanswered(struct thread *thread, uint64_t moved_ns)
 {
     struct sampled *sampled = thread->sampled;
     bool is_waiting = __atomic_load_n(&sampled->is_waiting, __ATOMIC_RELAXED) != 0;
-    if (is_waiting && owe_more(sampled, moved_ns))
+    uint32_t coming = __atomic_load_n(&sampled->coming, __ATOMIC_ACQUIRE);
+    if (coming == COMING_OWN || (is_waiting && owe_more(sampled, moved_ns)))
         return;
     account->overrun_ns += moved_ns;
+    if (coming == COMING_WITHHELD) { /* just as the call ended */
+        send(thread, COMING_SENT);
+        return;
+    }
     if (++sampled->unanswered == UNANSWERED_MAX)
         __atomic_fetch_add(&account->threads_invisible, 1, __ATOMIC_RELAXED);
     if (is_power_of_two(sampled->unanswered)) /* somebody may have waited for all signals */
-        send(thread);
+        send(thread, COMING_AGAIN);
 }
 
 static void demand_sample(struct thread *thread, const struct round *round, uint64_t moved_ns)
@@ -206,7 +213,7 @@ static void demand_sample(struct thread *thread, const struct round *round, uint
     uint64_t time_ns = weight(sampled, round, moved_ns);
     __atomic_store_n(&sampled->owed_ns, time_ns, __ATOMIC_RELEASE);
     sampled->has_sample = true;
-    sampled->is_gone = !send(thread);
+    sampled->is_gone = !send(thread, COMING_SENT);
 }
 
 /* A signal would end the system call that a thread sleeps in, and find it where it has not spent
@@ -273,8 +280,8 @@ static void look_at(struct thread *thread, void *data)
     if (!sampled || sampled->is_gone || sampled->has_ring || sampled->has_expiry)
         return;
     round->looked_at++;
-    if (!__atomic_load_n(&sampled->owed_ns, __ATOMIC_RELAXED)) /* none can be coming any more */
-        __atomic_store_n(&sampled->is_coming, 0, __ATOMIC_RELAXED);
+    if (sampled->coming == COMING_AGAIN && !__atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE))
+        __atomic_store_n(&sampled->coming, COMING_NOT, __ATOMIC_RELAXED);
     uint64_t left_ns = look_at_clock(thread, round);
     round->awaited_ns += left_ns + __atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE);
 }

@@ -58,8 +58,18 @@ static enum reason reason_of(const siginfo_t *info, const struct thread *thread)
     return has_expiry && (is_timers || is_events) ? REASON_EXPIRED : REASON_NONE;
 }
 
+/* It has come. */
+static void settle_coming(struct sampled *sampled)
+{
+    uint32_t coming = __atomic_load_n(&sampled->coming, __ATOMIC_RELAXED);
+    if (coming == COMING_SENT || coming == COMING_OWN)
+        __atomic_compare_exchange_n(&sampled->coming, &coming, COMING_NOT, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED);
+}
+
 static void take_demanded(struct thread *thread, const struct interrupted *at)
 {
+    settle_coming(thread->sampled);
     uint64_t time_ns = __atomic_exchange_n(&thread->sampled->owed_ns, 0, __ATOMIC_ACQ_REL);
     if (!time_ns)
         return;

@@ -52,6 +52,15 @@ struct expiry {
     bool has_fired; /* since somebody looked; atomic */
 };
 
+/* Of a signal that the recorder's thread sends, see wait.h. */
+enum coming {
+    COMING_NOT,
+    COMING_SENT,     /* or is about to be; until its handler has run */
+    COMING_WITHHELD, /* the thread is to send it to itself when its call is over */
+    COMING_OWN,      /* which it does now */
+    COMING_AGAIN     /* sent a second time, after the first seemed lost: until a later look */
+};
+
 /* What the samplers keep for a thread. A signal handler uses it, whatever of the recorder it has
  * interrupted: so it shares nothing with the rest, and takes locks only that block all signals. */
 struct sampled {
@@ -63,7 +72,7 @@ struct sampled {
     struct expiry expiry;
     /* See wait.h; atomic: */
     uint64_t is_waiting; /* the stack pointer in a system call that no signal may end; 0: in none */
-    uint32_t is_coming;  /* a signal may be on its way */
+    uint32_t coming;     /* enum coming */
     /* The rest is for the sampler's own thread, under trace_lock: */
     uint64_t start_ns;    /* of the thread, 0: before the sampler's */
     uint64_t base_cpu_ns; /* of its CPU clock when the sampler began to look */

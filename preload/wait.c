@@ -30,7 +30,8 @@ void wait_begin(struct wait *wait, uint64_t sp)
         return;
     uint64_t outer = __atomic_exchange_n(&sampled->is_waiting, sp, __ATOMIC_SEQ_CST);
     wait->outer = goes_on(outer, sp) ? outer : 0;
-    if (wait_guarding == WAIT_BLOCK || __atomic_load_n(&sampled->is_coming, __ATOMIC_SEQ_CST))
+    uint32_t coming = __atomic_load_n(&sampled->coming, __ATOMIC_SEQ_CST);
+    if (wait_guarding == WAIT_BLOCK || coming == COMING_SENT || coming == COMING_AGAIN)
         wait->kept_away = sampler_signal_keep_away();
 }
 
@@ -42,7 +43,10 @@ void wait_end(const struct wait *wait)
     __atomic_store_n(&sampled->is_waiting, wait->outer, __ATOMIC_RELEASE);
     if (wait->kept_away)
         sampler_signal_let_in(wait->kept_away);
-    if (!wait->outer && __atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE))
+    uint32_t withheld = COMING_WITHHELD;
+    if (!wait->outer && unlikely(sampled->coming == COMING_WITHHELD) &&
+        __atomic_compare_exchange_n(&sampled->coming, &withheld, COMING_OWN, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         sampler_signal_send_self();
 }
 
