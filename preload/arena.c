@@ -218,6 +218,16 @@ void arena_make_ready(uint64_t size_bytes)
     lock_leave(&arena_lock, mask);
 }
 
+void arena_give_up(void)
+{
+    uint64_t mask = lock_enter(&arena_lock);
+    if (region_begin != first_bytes && region_end > region_usable &&
+        sys(__NR_munmap, region_usable, region_end - region_usable) == 0)
+        region_end = region_usable;
+    is_reserved = true; /* pieces are mapped one by one from now on */
+    lock_leave(&arena_lock, mask);
+}
+
 uint64_t arena_total_bytes(void)
 {
     return __atomic_load_n(&total_bytes, __ATOMIC_RELAXED);

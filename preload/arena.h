@@ -17,6 +17,9 @@ void arena_unmap(void *pages, size_t size_bytes);
 /* Has this much at hand that needs no system call. */
 void arena_make_ready(uint64_t size_bytes);
 
+/* Of the address space that was taken in advance keeps only what is in use or at hand. */
+void arena_give_up(void);
+
 /* What has been mapped in all, in bytes. */
 uint64_t arena_total_bytes(void);
 

@@ -14,6 +14,7 @@
 #include "sys.h"
 #include "ticker.h"
 
+#include <asm/resource.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
@@ -104,6 +105,38 @@ EXPORT int chroot(const char *path)
     real_init();
     lifecycle_make_ready();
     return real.chroot(path);
+}
+
+/* Looked at when it is in force: what the program passes may be no good address. */
+static int limited(int result, int resource)
+{
+    if (result == 0 && resource == RLIMIT_AS)
+        lifecycle_memory_limited();
+    return result;
+}
+
+EXPORT int setrlimit(int resource, const void *limit)
+{
+    real_init();
+    return limited(real.setrlimit(resource, limit), resource);
+}
+
+EXPORT int setrlimit64(int resource, const void *limit)
+{
+    real_init();
+    return limited(real.setrlimit64(resource, limit), resource);
+}
+
+EXPORT int prlimit(pid_t pid, int resource, const void *limit, void *old)
+{
+    real_init();
+    return limited(real.prlimit(pid, resource, limit, old), limit ? resource : -1);
+}
+
+EXPORT int prlimit64(pid_t pid, int resource, const void *limit, void *old)
+{
+    real_init();
+    return limited(real.prlimit64(pid, resource, limit, old), limit ? resource : -1);
 }
 
 EXPORT int unshare(int flags)

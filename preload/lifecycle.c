@@ -42,6 +42,8 @@
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 enum {
     WORTH_CALLS = 256,       /* of a forked child's allocations, before it gets its own trace */
@@ -165,9 +167,24 @@ static const char *error_name(long error)
     return "error";
 }
 
+/* Where lines for people went when the program started. */
+static struct stat first_errors;
+
+/* A server's child may have a client at that number, to whom nobody may say anything. */
+static bool may_warn(bool is_child)
+{
+    struct stat errors;
+    if (sys(__NR_fstat, 2, &errors) != 0)
+        return false;
+    if (!is_child)
+        first_errors = errors;
+    return errors.st_dev == first_errors.st_dev && errors.st_ino == first_errors.st_ino;
+}
+
 static bool create_trace(bool is_child)
 {
     const char *path = "";
+    bool is_heard = may_warn(is_child);
     long result = trace_file_create(is_child, &path);
     if (result == 0)
         return true;
@@ -177,7 +194,7 @@ static bool create_trace(bool is_child)
     text_add(&text, path);
     text_add(&text, ": ");
     text_add(&text, error_name(result));
-    if (!sys_is_forbidden(__NR_openat))
+    if (is_heard && !sys_is_forbidden(__NR_openat))
         text_warn("nothing is recorded, cannot write ", line, "");
     return false;
 }
@@ -572,6 +589,21 @@ bool lifecycle_make_ready(void)
     history_make_ready();
     series_make_ready();
     return true;
+}
+
+void lifecycle_memory_limited(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    sys(__NR_prlimit64, 0, RLIMIT_AS, 0, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || !lifecycle_may_record() ||
+        (lifecycle_is_recording() && !is_trace_ours())) /* a vfork child */
+        return;
+    if (state == STATE_READY && *thread_generation == 0)
+        become_child();
+    arena_give_up();
+    uint64_t mask = lock_enter(&trace_lock);
+    trace_give_up();
+    lock_leave(&trace_lock, mask);
 }
 
 /* The last thing in exit(), for it is the first to be registered. */

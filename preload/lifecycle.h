@@ -74,6 +74,9 @@ void lifecycle_goes_on(void);
  * child its own trace while it can. False in a vfork child, whose memory is not its own. */
 bool lifecycle_make_ready(void);
 
+/* There is a new limit on address space: gives up what was taken in advance. */
+void lifecycle_memory_limited(void);
+
 /* dlclose has returned. */
 void lifecycle_code_may_be_unloaded(void);
 

@@ -64,6 +64,10 @@ struct real {
     int (*setns)(int, int);
     int (*prctl)(int, ...);
     int (*chroot)(const char *);
+    int (*setrlimit)(int, const void *);
+    int (*setrlimit64)(int, const void *);
+    int (*prlimit)(pid_t, int, const void *, void *);
+    int (*prlimit64)(pid_t, int, const void *, void *);
     int (*on_exit)(void (*)(int, void *), void *);
     int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
     pid_t (*fork)(void);

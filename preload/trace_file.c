@@ -264,12 +264,44 @@ static uint64_t reservation_divisor(void)
     return limit.rlim_cur >> 30 ? 16 : 64;
 }
 
+static uint64_t divisor = 1;
+
 static void size_reservations(void)
 {
-    uint64_t divisor = reservation_divisor();
+    divisor = reservation_divisor();
     sections[SECTION_HISTORY].reserved_bytes = round_up(options.history_bytes, 2 * PAGE);
     for (int i = 0; i < SECTION_COUNT; i++)
         sections[i].reserved_bytes = round_up(sections[i].reserved_bytes / divisor, PAGE);
+}
+
+/* Keeps what is mapped. Sections that are bounded keep their halves where they are. */
+static void shrink_reservation(int section, uint64_t size_bytes)
+{
+    uint64_t reserved_bytes = sections[section].reserved_bytes;
+    if (size_bytes < sections[section].mapped_bytes)
+        size_bytes = sections[section].mapped_bytes;
+    if (size_bytes >= reserved_bytes)
+        return;
+    if (sections[section].is_apart &&
+        sys(__NR_munmap, sections[section].base + size_bytes, reserved_bytes - size_bytes) != 0)
+        return;
+    sections[section].reserved_bytes = size_bytes;
+}
+
+void trace_give_up(void)
+{
+    uint64_t smaller = reservation_divisor() / divisor;
+    if (smaller <= 1)
+        return;
+    divisor *= smaller;
+    for (int i = 0; i < SECTION_MARKS; i++)
+        if (i != SECTION_INHERITED)
+            shrink_reservation(i, round_up(sections[i].reserved_bytes / smaller, PAGE));
+    /* One for each of the counters. */
+    shrink_reservation(SECTION_INHERITED,
+                       round_up(sections[SECTION_COUNTERS].reserved_bytes /
+                                    sizeof(struct trace_counters) * sizeof(struct trace_inherited),
+                                PAGE));
 }
 
 static void name_sections(void)

@@ -48,6 +48,9 @@ long trace_file_create(bool is_child, const char **ret_path);
 /* Grows the file by what may be needed later, when it cannot be opened any more. */
 void trace_make_ready(void);
 
+/* There is a limit on address space now: gives back most of what sections have reserved. */
+void trace_give_up(void);
+
 /* Makes room for size_bytes more in a section; the bytes are zero. Returns their offset in the
  * section, or -1. They become visible to readers with trace_publish. */
 int64_t trace_reserve(enum trace_section section, size_t size_bytes);

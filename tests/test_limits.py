@@ -75,6 +75,19 @@ def check_left_root(tap, tracer):
     tap.ok(tracer.report(trace)["complete"], f"{name}: complete")
 
 
+def check_own_limit(tap, tracer):
+    """A program limits its own address space after we have reserved some for ourselves."""
+    for how, count in (("setrlimit", 1), ("prlimit", 1), ("child", 2), ("client", 2)):
+        program = [tracer.build.program("limits_memory"), how]
+        plain, traced = execute(program), tracer.run(program)
+        name = f"200 MiB by its own wish, {how}"
+        tap.equal((traced.status, traced.stdout, traced.stderr), (plain.status, plain.stdout, plain.stderr), f"{name}: does the same")
+        tap.equal(len(traced.traces), count, f"{name}: traces")
+        trace = traced.traces[-1]
+        lost = {key: count for key, count in trace.anomalies.items() if count and key != "before_own_trace"}
+        tap.equal((lost, trace.calls["malloc"] >= 20100), ({}, True), f"{name}: nothing is lost")
+
+
 def check_file_size(tap, tracer):
     """RLIMIT_FSIZE kills who writes past it by SIGXFSZ; not us."""
     for limit in (0, 4096, 64 << 10, MEBIBYTE, 3 * MEBIBYTE):
@@ -152,7 +165,7 @@ def check_depth(tap, tracer):
 
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
-        for check in (check_many, check_left_root, check_file_size, check_memory, check_descriptors, check_full_disk, check_depth):
+        for check in (check_many, check_left_root, check_own_limit, check_file_size, check_memory, check_descriptors, check_full_disk, check_depth):
             tap.run(check, tracer)
 
 
