@@ -12,6 +12,7 @@
 #include "sampler.h"
 #include "stubs.h"
 #include "sys.h"
+#include "text.h"
 #include "ticker.h"
 
 #include <asm/resource.h>
@@ -105,6 +106,38 @@ EXPORT int chroot(const char *path)
     real_init();
     lifecycle_make_ready();
     return real.chroot(path);
+}
+
+/* /proc/self/task, say, whose number of links tells how many threads there are. */
+static bool is_of_threads(const char *path)
+{
+    size_t length = text_length(path);
+    while (length && path[length - 1] == '/')
+        length--;
+    return length >= 5 && memcmp(path + length - 5, "/task", 5) == 0;
+}
+
+/* Sandboxes make sure that they are alone before they are closed. Once it has succeeded the path is
+ * a good address. */
+#define WITHOUT_US(call, path)                                                                     \
+    do {                                                                                           \
+        real_init();                                                                               \
+        int result = call;                                                                         \
+        if (result == 0 && is_of_threads(path) && ticker_pause()) {                                \
+            result = call;                                                                         \
+            ticker_resume();                                                                       \
+        }                                                                                          \
+        return result;                                                                             \
+    } while (0)
+
+EXPORT int fstatat(int fd, const char *path, void *status, int flags)
+{
+    WITHOUT_US(real.fstatat(fd, path, status, flags), path);
+}
+
+EXPORT int fstatat64(int fd, const char *path, void *status, int flags)
+{
+    WITHOUT_US(real.fstatat64(fd, path, status, flags), path);
 }
 
 /* Looked at when it is in force: what the program passes may be no good address. */

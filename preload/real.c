@@ -125,6 +125,8 @@ static const struct {
     WANTED(setns),
     WANTED(prctl),
     WANTED(chroot),
+    WANTED(fstatat),
+    WANTED(fstatat64),
     WANTED(setrlimit),
     WANTED(setrlimit64),
     WANTED(prlimit),

@@ -64,6 +64,8 @@ struct real {
     int (*setns)(int, int);
     int (*prctl)(int, ...);
     int (*chroot)(const char *);
+    int (*fstatat)(int, const char *, void *, int);
+    int (*fstatat64)(int, const char *, void *, int);
     int (*setrlimit)(int, const void *);
     int (*setrlimit64)(int, const void *);
     int (*prlimit)(pid_t, int, const void *, void *);

@@ -289,7 +289,8 @@ void ticker_start(void)
 static bool is_ours(void)
 {
     uint32_t owner = __atomic_load_n(&pid, __ATOMIC_ACQUIRE);
-    return owner && owner == (uint32_t)sys(__NR_getpid);
+    /* A child may have the same number in a namespace of its own. */
+    return owner && *thread_generation != 0 && owner == (uint32_t)sys(__NR_getpid);
 }
 
 bool ticker_is_others(void)

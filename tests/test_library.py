@@ -19,7 +19,7 @@ ALLOCATION = set("malloc calloc realloc reallocarray free cfree aligned_alloc me
 # Hooks of the program's life, and the installed API.
 OTHER_EXPORTS = set("dlclose exit _exit _Exit quick_exit execve execv execvp execvpe execl execlp execle fexecve "
                     "__libc_start_main setuid setgid seteuid setegid setreuid setregid setresuid setresgid setgroups "
-                    "initgroups capset chroot unshare setns prctl syscall setrlimit setrlimit64 prlimit prlimit64 "
+                    "initgroups capset chroot unshare setns prctl syscall fstatat fstatat64 setrlimit setrlimit64 prlimit prlimit64 "
                     "pthread_create fork "
                     "mmap mmap64 munmap mremap brk sbrk".split())
 # System calls that a sampler's signal would end early, and what tells of signals.

@@ -15,7 +15,7 @@ RUNS = [
     *(["exits", how] for how in ("exit", "_exit", "quick_exit", "exit_group", "abort", "segv", "trap", "kill", "term",
                                  "stack_overflow", "double_free", "pthread_exit", "return")),
     *(["fork_child", how] for how in ("nothing", "little", "lot", "grandchildren", "raw_clone")),
-    ["fork_threaded"], ["longjmp"], ["peak_events", "3", "20000"], ["peak_threads"], ["plt"], ["realloc_race"],
+    ["fork_threaded"], ["longjmp"], ["peak_events", "3", "20000"], ["peak_threads"], ["plt"], ["realloc_race"], ["same_pid"],
     ["short_threads"], ["signals"], ["signals", "altstack"], ["tail_calls"], ["temporary"], ["thousand_lines"],
     ["threads"], ["tls_destructor"], ["vfork_exec"],
 ]
