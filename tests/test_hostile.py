@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_hostile.py -- Programs that are hard to record, plain and traced, in every configuration.
 
-usage: test_hostile.py BUILD-DIRECTORY [--long] [--heaptrack] [--table FILE] [NAME…]
+usage: test_hostile.py BUILD-DIRECTORY [--long] [--peer=heaptrack] [--table FILE] [NAME…]
 
 A row is a program and what it may leave. Always held: same output, same exit status or signal,
 nothing on stderr that is not the program's, no hang, no file but traces, every trace opens and says
 how complete it is, and nothing is counted that did not happen. --long runs what takes minutes.
---heaptrack runs the same rows under heaptrack, and prints how many it survives. --table writes the
+--peer=heaptrack runs the same rows under heaptrack, too, and prints how many it survives. --table writes the
 results as a Markdown table."""
 
 import argparse
@@ -14,7 +14,9 @@ import dataclasses
 import glob
 import os
 import pathlib
+import re
 import resource
+import shutil
 import subprocess
 import time
 
@@ -129,6 +131,10 @@ ROWS = {
     "signals on a stack of their own": Row(["signals", "altstack"], is_long=True, seconds=300, complete=None,
                                            anomalies=("reentrant",), what="sigaltstack"),
     "own timers": Row(["own_timers"], configurations=("glibc",), what="owns SIGPROF; no wait returns early"),
+    # Time.
+    **{f"clock jumps: {how}": Row(["clock_jumps", how], oracle=False, traces=range(1, 3), complete=None, configurations=("glibc",),
+                                  anomalies=("before_own_trace",), what=f"a child whose clock is far off: {how}")
+       for how in ("forward", "backward")},
     "longjmp": Row(["longjmp"], anomalies=("reentrant",), complete=None, what="longjmp out of handlers that interrupted malloc"),
     "exceptions": Row(["exceptions"], configurations=("glibc",), what="C++ exceptions across many frames"),
     "coroutines": Row(["coroutines"], complete=None, anomalies=("stack_cut", "stack_too_deep"), what="swapcontext, stacks of 8 KiB"),
@@ -139,6 +145,10 @@ ROWS = {
                       anomalies=("overflow", "grow_failed", "history_lost"), what="RLIMIT_FSIZE of 1 MiB"),
     "tail calls": Row(["tail_calls"], complete=None, what="callers that are gone"),
     # Code.
+    "LD_AUDIT": Row(["exact_lines"], environment={"LD_AUDIT": "{programs}/libaudit_library.so"}, configurations=("glibc",),
+                    what="an auditing library sees every symbol being bound"),
+    "operators": Row(["operators"], oracle=False, configurations=("glibc", "jemalloc", "mimalloc"), anomalies=("threads_folded",),
+                     what="every operator new and delete"),
     "unloaded libraries": Row(["dlopen_reuse"], what="dlopen and dlclose at the same address"),
     "deep binding": Row(["deepbind"], oracle=False, anomalies=("unknown_free", "reused_live"), complete=None, what="RTLD_DEEPBIND"),
     "lazy binding": Row(["plt"], what="calls through PLTs, pointers, dlsym"),
@@ -182,6 +192,11 @@ def expected_number(traces, expected):
     return traces in expected if isinstance(expected, range) else traces == expected
 
 
+def library_of_heaptrack():
+    return next(iter(glob.glob("/usr/lib/heaptrack/libheaptrack_preload.so") +
+                     glob.glob("/usr/lib/*/heaptrack/libheaptrack_preload.so")), None)
+
+
 class Hostile:
     """Runs rows, remembers their results."""
 
@@ -193,16 +208,19 @@ class Hostile:
         return [self.build.program(row.arguments[0]), *(text.replace("{directory}", str(directory)).replace("{programs}", str(self.build.programs))
                                                         for text in row.arguments[1:])]
 
+    def environment(self, row):
+        return {name: value.replace("{programs}", str(self.build.programs)) for name, value in row.environment.items()}
+
     def run_plain(self, row, behind):
         directory = self.tracer.new_directory()
-        environment = {**row.environment, **({"LD_PRELOAD": " ".join(behind)} if behind else {})}
+        environment = {**self.environment(row), **({"LD_PRELOAD": " ".join(behind)} if behind else {})}
         return execute(self.arguments(row, directory), environment, cwd=directory, timeout=row.seconds, limits=row.limits)
 
     def run_traced(self, row, behind, environment):
         """The program's own directory is not the traces', so that whatever it leaves there is its own."""
         directory = self.tracer.new_directory()
         return self.tracer.run(self.arguments(row, directory), oracle=row.oracle, behind=behind, cwd=directory,
-                               environment={**row.environment, **environment}, timeout=row.seconds, limits=row.limits)
+                               environment={**self.environment(row), **environment}, timeout=row.seconds, limits=row.limits)
 
     def complaints_of_trace(self, trace, row, is_own):
         """What is wrong with one trace, as the tool and the independent reader see it."""
@@ -218,6 +236,9 @@ class Hostile:
             wrong.append(f"complete: {report['complete']}, because {report['incomplete_because']}")
         if report["complete"] != (not report["incomplete_because"]):
             wrong.append(f"complete without a reason: {report['complete']}")
+        times = [point["time_ns"] for point in trace.points]
+        if times != sorted(times) or trace.header["last_seen_ns"] < trace.header["start_time_ns"]:
+            wrong.append(f"time goes back: {times}, {trace.header['start_time_ns']} to {trace.header['last_seen_ns']}")
         odd = {name: count for name, count in trace.anomalies.items() if count and name not in row.anomalies}
         if odd:
             wrong.append(f"anomalies {odd}")
@@ -266,13 +287,12 @@ class Hostile:
 
     def run_heaptrack(self, name, row):
         """The same under heaptrack's library: "same", or what became of it."""
-        library = next(iter(glob.glob("/usr/lib/heaptrack/libheaptrack_preload.so") +
-                            glob.glob("/usr/lib/*/heaptrack/libheaptrack_preload.so")), None)
+        library = library_of_heaptrack()
         if not library or self.why_not(row, []):
             return "not run"
         directory = self.tracer.new_directory()
         output = directory / "heaptrack"
-        environment = {**row.environment, "LD_PRELOAD": library, "DUMP_HEAPTRACK_OUTPUT": str(output)}
+        environment = {**self.environment(row), "LD_PRELOAD": library, "DUMP_HEAPTRACK_OUTPUT": str(output)}
         try:
             plain = self.run_plain(row, [])
             traced = execute(self.arguments(row, directory), environment, cwd=directory, timeout=30, limits=row.limits)
@@ -306,6 +326,27 @@ class Hostile:
             tap.equal((traced.status, traced.stdout), (0, expected), f"own timers, {engine}: the same")
             self.results["own timers", engine] = "same" if traced.stdout == expected else "differs"
 
+    def check_two_recorders(self, tap):
+        """A second copy of the recorder stays out of the way, and heaptrack's is no obstacle either."""
+        directory = self.tracer.new_directory()
+        copy = directory / "libmemtrace-copy.so"
+        shutil.copy(self.build.recorder, copy)
+        others = {"itself": copy, **({"heaptrack": library_of_heaptrack()} if library_of_heaptrack() else {})}
+        for name, other in others.items():
+            for program in ("exact_lines", "operators"):
+                if not os.path.exists(self.build.program(program)):
+                    continue
+                alone = self.tracer.run([self.build.program(program)])
+                both = self.tracer.run([self.build.program(program)], behind=[other],
+                                       environment={"DUMP_HEAPTRACK_OUTPUT": str(directory / "heaptrack")})
+                tap.equal((both.status, both.stdout, both.stderr, len(both.traces)), (alone.status, alone.stdout, alone.stderr, 1),
+                          f"{program}, recorded by {name}, too: the same, and one trace")
+                totals = [(trace.totals()["alloc_count"], trace.totals()["alloc_bytes"]) for trace in (alone.trace, both.trace)]
+                # heaptrack's own library allocates, and it is in C++.
+                tap.ok(totals[0] == totals[1] or name == "heaptrack" and totals[0] <= totals[1],
+                       f"{program}, recorded by {name}, too: totals", totals)
+                self.results[f"recorded by {name}, too", "glibc"] = "same"
+
     def why_not(self, row, behind):
         if not os.path.exists(self.build.program(row.arguments[0])):
             return "not built"
@@ -316,12 +357,23 @@ class Hostile:
         return None
 
 
+def check_map(tap, build):
+    """docs/hostile.md says of each trap where it is tested, and what it names exists."""
+    text = (build.source / "docs" / "hostile.md").read_text(encoding="utf-8")
+    traps = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", text.split("## Every trap")[1].split("\n## ")[0], flags=re.M)
+    tap.equal([int(number) for number, _ in traps], list(range(1, 53)), "the traps are all there")
+    rows = {name for _, where in traps for name in re.findall(r"\*([^*]+)\*", where)}
+    tap.equal(rows - set(ROWS), set(), "their rows exist")
+    tests = {name for _, where in traps for name in re.findall(r"`((?:unit/|fuzz/|\w+\.)[\w./]*)`", where) if "max" not in name}
+    tap.equal({name for name in tests if not (build.source / "tests" / name).exists()}, set(), "their tests exist")
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("--heaptrack", action="store_true")
+    parser.add_argument("--peer", choices=["heaptrack"])
     parser.add_argument("--table", type=pathlib.Path)
     return parser.parse_args()
 
@@ -330,16 +382,18 @@ def main():
     options = parse()
     with Tap() as tap, Tracer(Build()) as tracer:
         hostile = Hostile(tap, tracer)
+        tap.run(check_map, tracer.build)
         for name, row in ROWS.items():
             if row.is_long and not options.long:
                 continue
             if not options.names or any(wanted in name for wanted in options.names):
                 tap.run(lambda _, name=name, row=row: hostile.run(name, row), name=name)
-                if options.heaptrack:
+                if options.peer:
                     hostile.results[name, "heaptrack"] = hostile.run_heaptrack(name, row)
                     tap.note(f"{name}, heaptrack: {hostile.results[name, 'heaptrack']}")
         if not options.names:
             tap.run(hostile.check_waits, name="waits")
+            tap.run(hostile.check_two_recorders, name="two recorders")
         if options.table:
             hostile.write_table(options.table)
 
