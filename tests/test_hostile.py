@@ -368,6 +368,21 @@ def check_map(tap, build):
     tap.equal({name for name in tests if not (build.source / "tests" / name).exists()}, set(), "their tests exist")
 
 
+def check_without_binaries(tap, tracer):
+    """A trace far from its program: offsets, exact figures; and lines as soon as the program is there."""
+    program = tracer.new_directory() / "exact_lines"
+    shutil.copy(tracer.build.program("exact_lines"), program)
+    trace = tracer.run([str(program)]).trace
+    near = tracer.report(trace, "--group-by=line")
+    program.unlink()
+    far = tracer.report(trace, "--group-by=line")
+    tap.equal(far["totals"], near["totals"], "without its program: the same totals")
+    named = [entry["key"] for entry in far["statistics"] if entry["alloc_count"] and not entry["key"].startswith("exact_lines+0x")]
+    tap.equal(named, [], "without its program: places in the module")
+    shutil.copy(tracer.build.program("exact_lines"), program)
+    tap.equal(tracer.report(trace, "--group-by=line")["statistics"], near["statistics"], "with its program again: its lines")
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
@@ -383,6 +398,7 @@ def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         hostile = Hostile(tap, tracer)
         tap.run(check_map, tracer.build)
+        tap.run(check_without_binaries, tracer)
         for name, row in ROWS.items():
             if row.is_long and not options.long:
                 continue
