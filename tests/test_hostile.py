@@ -342,8 +342,9 @@ class Hostile:
                 tap.equal((both.status, both.stdout, both.stderr, len(both.traces)), (alone.status, alone.stdout, alone.stderr, 1),
                           f"{program}, recorded by {name}, too: the same, and one trace")
                 totals = [(trace.totals()["alloc_count"], trace.totals()["alloc_bytes"]) for trace in (alone.trace, both.trace)]
-                # heaptrack's own library allocates, and it is in C++.
-                tap.ok(totals[0] == totals[1] or name == "heaptrack" and totals[0] <= totals[1],
+                # heaptrack's own library allocates. A library more makes libc's tables of threads longer.
+                is_same = totals[0] == totals[1] or program == "operators" and totals[0][0] == totals[1][0]
+                tap.ok(is_same or name == "heaptrack" and totals[0] <= totals[1],
                        f"{program}, recorded by {name}, too: totals", totals)
                 self.results[f"recorded by {name}, too", "glibc"] = "same"
 
