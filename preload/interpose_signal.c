@@ -8,11 +8,13 @@
 #include "sampler_signal.h"
 #include "sys.h"
 #include "text.h"
+#include "unwind_arch.h"
 #include "wait.h"
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define EXPORT __attribute__((visibility("default")))
+#define CALLER() ((struct frame_start){CALLER_PC(), CALLER_SP(), CALLER_FP()})
 
 static bool is_ours(int number)
 {
@@ -121,7 +123,7 @@ static const sigset_t *without_ours(sigset_t *copy, const sigset_t *set)
             return real.name(set, ##__VA_ARGS__);                                                  \
         struct wait wait;                                                                          \
         sigset_t copy;                                                                             \
-        wait_begin(&wait, (uint64_t)__builtin_frame_address(0));                                   \
+        wait_begin(&wait, CALLER());                                                               \
         int result = real.name(without_ours(&copy, set), ##__VA_ARGS__);                           \
         wait_end(&wait);                                                                           \
         return result;                                                                             \

@@ -5,6 +5,7 @@
  * They are those that the kernel does not begin anew after a handler, see signal(7), and those that
  * then hand back a part. Where no sampler sends signals they only pass on, in tail position. */
 #include "real.h"
+#include "unwind_arch.h"
 #include "wait.h"
 
 #include <threads.h>
@@ -12,6 +13,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define EXPORT __attribute__((visibility("default")))
+#define CALLER() ((struct frame_start){CALLER_PC(), CALLER_SP(), CALLER_FP()})
 
 #define UNDISTURBED(type, name, parameters, arguments)                                             \
     EXPORT type name parameters                                                                    \
@@ -20,7 +22,7 @@
         if (!wait_is_guarded())                                                                    \
             return real.name arguments;                                                            \
         struct wait wait;                                                                          \
-        wait_begin(&wait, (uint64_t)__builtin_frame_address(0));                                   \
+        wait_begin(&wait, CALLER());                                                               \
         type result = real.name arguments;                                                         \
         wait_end(&wait);                                                                           \
         return result;                                                                             \
@@ -35,7 +37,7 @@
             return real.name arguments;                                                            \
         struct wait wait;                                                                          \
         sigset_t copy;                                                                             \
-        wait_begin(&wait, (uint64_t)__builtin_frame_address(0));                                   \
+        wait_begin(&wait, CALLER());                                                               \
         mask = wait_mask(&copy, mask);                                                             \
         type result = real.name arguments;                                                         \
         wait_end(&wait);                                                                           \

@@ -61,8 +61,8 @@ static enum reason reason_of(const siginfo_t *info, const struct thread *thread)
 /* It has come. */
 static void settle_coming(struct sampled *sampled)
 {
-    uint32_t coming = __atomic_load_n(&sampled->coming, __ATOMIC_RELAXED);
-    if (coming == COMING_SENT || coming == COMING_OWN)
+    uint32_t coming = COMING_SENT;
+    if (__atomic_load_n(&sampled->coming, __ATOMIC_RELAXED) == COMING_SENT)
         __atomic_compare_exchange_n(&sampled->coming, &coming, COMING_NOT, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_RELAXED);
 }
@@ -262,11 +262,6 @@ bool sampler_signal_is_blocked(uint32_t tid)
 bool sampler_signal_send(struct thread *thread)
 {
     return sys(__NR_tgkill, trace.header->pid, thread->tid, number) == 0;
-}
-
-void sampler_signal_send_self(void)
-{
-    sys(__NR_tgkill, trace.header->pid, sys(__NR_gettid), number);
 }
 
 uint64_t sampler_signal_keep_away(void)

@@ -51,9 +51,6 @@ bool sampler_signal_is_blocked(uint32_t tid);
 /* The thread shall take a sample that stands for this CPU time. False: it has ended. */
 bool sampler_signal_send(struct thread *thread);
 
-/* The same to the calling thread, if it is one that a sampler knows. */
-void sampler_signal_send_self(void);
-
 /* The set that it is the only one in, empty without one; as the kernel has sets. */
 uint64_t sampler_signal_set(void);
 

@@ -56,7 +56,7 @@ struct expiry {
 enum coming {
     COMING_NOT,
     COMING_SENT,     /* or is about to be; until its handler has run */
-    COMING_WITHHELD, /* the thread is to send it to itself when its call is over */
+    COMING_WITHHELD, /* the thread is to take its sample when its call is over */
     COMING_OWN,      /* which it does now */
     COMING_AGAIN     /* sent a second time, after the first seemed lost: until a later look */
 };

@@ -2,6 +2,7 @@
 /* wait.c -- A system call of the program's that no signal of ours may end early. */
 #include "wait.h"
 
+#include "sample.h"
 #include "sampler_signal.h"
 #include "thread.h"
 
@@ -22,17 +23,40 @@ static bool goes_on(uint64_t outer, uint64_t sp)
     return outer > sp || (outer && sp - outer > OTHER_STACK_BYTES);
 }
 
-void wait_begin(struct wait *wait, uint64_t sp)
+void wait_begin(struct wait *wait, struct frame_start caller)
 {
     struct sampled *sampled = *thread_generation && thread_self ? thread_self->sampled : NULL;
-    *wait = (struct wait){.sampled = sampled};
+    *wait = (struct wait){.sampled = sampled, .caller = caller};
     if (!sampled)
         return;
-    uint64_t outer = __atomic_exchange_n(&sampled->is_waiting, sp, __ATOMIC_SEQ_CST);
-    wait->outer = goes_on(outer, sp) ? outer : 0;
+    uint64_t outer = __atomic_exchange_n(&sampled->is_waiting, caller.sp, __ATOMIC_SEQ_CST);
+    wait->outer = goes_on(outer, caller.sp) ? outer : 0;
     uint32_t coming = __atomic_load_n(&sampled->coming, __ATOMIC_SEQ_CST);
     if (wait_guarding == WAIT_BLOCK || coming == COMING_SENT || coming == COMING_AGAIN)
         wait->kept_away = sampler_signal_keep_away();
+}
+
+/* As the signal's handler would. Its leaf is the call, one byte before where it returns to. */
+static void take_sample(const struct wait *wait)
+{
+    const uint64_t all = ~(uint64_t)0;
+    uint64_t mask = 0;
+    struct interrupted at = {.start = wait->caller};
+    at.start.pc--;
+    sys(__NR_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
+    struct thread *thread = thread_self;
+    uint64_t time_ns = __atomic_exchange_n(&wait->sampled->owed_ns, 0, __ATOMIC_ACQ_REL);
+    struct sample sample = {.domain = DOMAIN_CPU, .is_in_kernel = true, .time_ns = time_ns};
+    if (time_ns && *thread_generation && thread && thread->sampled == wait->sampled)
+        sample_take(thread, &at, &sample);
+    sys(__NR_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
+}
+
+static bool passes(struct sampled *sampled, uint32_t from, uint32_t to)
+{
+    return __atomic_load_n(&sampled->coming, __ATOMIC_RELAXED) == from &&
+           __atomic_compare_exchange_n(&sampled->coming, &from, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
 }
 
 void wait_end(const struct wait *wait)
@@ -41,13 +65,14 @@ void wait_end(const struct wait *wait)
     if (!sampled)
         return;
     __atomic_store_n(&sampled->is_waiting, wait->outer, __ATOMIC_RELEASE);
+    if (unlikely(!wait->outer && passes(sampled, COMING_WITHHELD, COMING_OWN))) {
+        take_sample(wait);
+        passes(sampled, COMING_OWN, COMING_NOT); /* unless there is a new one by now */
+    } else if (unlikely(wait->kept_away && __atomic_load_n(&sampled->owed_ns, __ATOMIC_RELAXED))) {
+        take_sample(wait); /* the signal, when it comes, finds nothing to do */
+    }
     if (wait->kept_away)
         sampler_signal_let_in(wait->kept_away);
-    uint32_t withheld = COMING_WITHHELD;
-    if (!wait->outer && unlikely(sampled->coming == COMING_WITHHELD) &&
-        __atomic_compare_exchange_n(&sampled->coming, &withheld, COMING_OWN, false,
-                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        sampler_signal_send_self();
 }
 
 const sigset_t *wait_mask(sigset_t *copy, const sigset_t *mask)

@@ -7,13 +7,13 @@
  *
  * So whoever sends signals says first that one is coming, and then looks whether the thread is in
  * such a call; the thread says first that it is, and then looks whether one is coming. One of them
- * sees the other. If it is the sender, it sends none, and the thread does so when the call is over:
- * then the sample is of the line that made the call. If it is the thread, it keeps the signal away
+ * sees the other. If it is the sender, it sends none, and the thread takes its sample when the call
+ * is over: it is of the line that made the call. If it is the thread, it keeps the signal away
  * during the call. It costs one atomic instruction, and nothing where no signals are sent. */
 #ifndef MEMTRACE_WAIT_H
 #define MEMTRACE_WAIT_H
 
-#include "sys.h"
+#include "unwind.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -35,7 +35,8 @@ void wait_guard(enum wait_guard guard);
 
 struct wait {
     struct sampled *sampled; /* NULL: nobody sends this thread any */
-    uint64_t outer;          /* the call that a handler has interrupted */
+    struct frame_start caller;
+    uint64_t outer; /* the call that a handler has interrupted */
     uint64_t kept_away;
 };
 
@@ -44,8 +45,8 @@ static inline bool wait_is_guarded(void)
     return unlikely(__atomic_load_n(&wait_guarding, __ATOMIC_RELAXED));
 }
 
-/* Around the call. errno is kept. sp tells calls apart. */
-void wait_begin(struct wait *wait, uint64_t sp);
+/* Around the call, with the state of its caller when it returns. errno is kept. */
+void wait_begin(struct wait *wait, struct frame_start caller);
 void wait_end(const struct wait *wait);
 
 /* What a call that is given a signal mask of its own gets instead. NULL for NULL. */
