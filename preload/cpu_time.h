@@ -8,8 +8,12 @@
 /* Counts from now on. */
 void cpu_time_begin(void);
 
-/* The recorder's thread, whose time is none of the program's. */
+/* The recorder's thread, whose time is none of the program's; in place of the one before, which has
+ * ended. */
 void cpu_time_leave_out(uint32_t tid);
+
+/* Of all these. */
+uint64_t cpu_time_left_out_ns(void);
 
 /* Of the program since then. */
 uint64_t cpu_time_ns(void);

@@ -44,6 +44,7 @@ enum {
     GIVING_UP_TRIES = 2000,               /* of 50 us */
     QUIET_GAP_MAX_NS = 10 * 1000 * 1000,  /* between two looks at a program that sleeps */
     WAIT_MAX_NS = 2 * 1000 * 1000,        /* of a new thread for its ring */
+    IDLE_SHARE = 4, /* a program that runs less than this part of the time is idle */
     WAITS_FREE_NS = 10 * 1000 * 1000 /* of all threads, before they are held against the budget */
 };
 
@@ -59,7 +60,8 @@ static uint64_t last_tick_ns;
 static uint64_t settle_due_ns;
 static uint64_t quiet_looks;
 static uint64_t ended_ns; /* CPU time of threads that have ended which no sample stands for */
-static uint64_t adjusted_own_ns, adjusted_cpu_ns; /* at the last look at the budget */
+static uint64_t adjusted_own_ns, adjusted_cpu_ns,
+    adjusted_time_ns; /* at the last look at the budget */
 static uint32_t ticker_tid;
 static void (*wake_ticker)(void);
 
@@ -326,9 +328,7 @@ static uint64_t next_gap(void)
 /* What sampling takes: the ticker's thread, and the samples on the program's. */
 static uint64_t own_ns(void)
 {
-    uint64_t ticker_ns = 0;
-    if (ticker_tid)
-        clock_thread_cpu_ns(ticker_tid, &ticker_ns);
+    uint64_t ticker_ns = cpu_time_left_out_ns();
     uint64_t waits_ns = sampler_waits_own_ns();
     ticker_ns -= waits_ns < ticker_ns ? waits_ns : ticker_ns;
     return ticker_ns + account->samples * account->cost_ns;
@@ -340,17 +340,26 @@ static uint64_t affordable_period_ns(void)
     return account->asked_period_ns > least_ns ? account->asked_period_ns : least_ns;
 }
 
-/* Lowers the rate while sampling takes more of the CPU time than it may, and raises it again up to
- * what was asked for. */
-static void keep_budget(void)
+/* A share of the CPU time; but in a program that hardly runs, looking takes most of the time that
+ * there is, and is cheap all the same. */
+static double allowed_ns(uint64_t cpu_ns, uint64_t passed_ns)
+{
+    uint64_t of_ns = cpu_ns > passed_ns / IDLE_SHARE ? cpu_ns : passed_ns / IDLE_SHARE;
+    return (double)of_ns * options.cpu_budget_percent / 100;
+}
+
+/* Lowers the rate while sampling takes more of the time than it may, and raises it again up to what
+ * was asked for. */
+static void keep_budget(uint64_t now_ns)
 {
     uint64_t spent_ns = account->own_ns - adjusted_own_ns;
     uint64_t cpu_ns = account->cpu_ns - adjusted_cpu_ns;
     if (cpu_ns < SECOND_NS / 4)
         return;
+    double share = (double)spent_ns / allowed_ns(cpu_ns, now_ns - adjusted_time_ns);
     adjusted_own_ns = account->own_ns;
     adjusted_cpu_ns = account->cpu_ns;
-    double share = (double)spent_ns * 100 / (double)cpu_ns / options.cpu_budget_percent;
+    adjusted_time_ns = now_ns;
     double period_ns = (double)account->period_ns * (share > 4 ? 4 : share < 0.5 ? 0.5 : share);
     if (share > 0.8 && share <= 1)
         return;
@@ -382,7 +391,7 @@ static void empty_rings(void)
 {
     uint64_t mask = lock_enter(&ring_lock);
     if (!unloadings)
-        sampler_ring_drain(account);
+        sampler_ring_drain(account, cpu_time_ns());
     lock_leave(&ring_lock, mask);
 }
 
@@ -613,7 +622,7 @@ void sampler_before_unload(void)
         return;
     uint64_t mask = lock_enter(&ring_lock);
     if (has_rings())
-        sampler_ring_drain(account);
+        sampler_ring_drain(account, cpu_time_ns());
     unloadings++;
     lock_leave(&ring_lock, mask);
 }
@@ -634,6 +643,17 @@ static struct trace_sampler *open_account(void)
         trace_publish(SECTION_SAMPLERS);
     lock_leave(&trace_lock, mask);
     return at < 0 ? NULL : &trace.samplers[(uint64_t)at / sizeof(struct trace_sampler)];
+}
+
+/* The thread that starts the sampler is there from the same moment on. */
+static void begin_with(struct sampled *sampled, uint32_t tid)
+{
+    uint64_t cpu_ns;
+    if (!clock_thread_cpu_ns(tid, &cpu_ns))
+        return;
+    sampled->is_known = true;
+    sampled->base_cpu_ns = sampled->cpu_ns = sampled->seen_cpu_ns = cpu_ns;
+    account->threads_seen++;
 }
 
 static void fill_account(void)
@@ -685,11 +705,13 @@ void sampler_start(void)
         return;
     account->cost_ns = sampler_signal_measure();
     fill_account();
-    last_tick_ns = account->start_time_ns;
+    last_tick_ns = adjusted_time_ns = account->start_time_ns;
     random_state = account->start_time_ns ^ (uint64_t)trace.header->pid << 32;
     cpu_time_begin();
     if (!choose_timers())
         return;
+    if (!has_timers())
+        begin_with(thread->sampled, thread->tid);
     warn_if_refused();
     sample_set_account(DOMAIN_CPU, account);
     if (options.wall_hz && options.has_ticker && sampler_waits_start(open_account()))
@@ -777,7 +799,7 @@ static void begin_ticking(uint32_t tid)
     } else if (has_rings() || has_events()) {
         uint64_t mask = lock_enter(&ring_lock);
         if (has_rings())
-            sampler_ring_drain(account);
+            sampler_ring_drain(account, cpu_time_ns());
         sampler_ring_drop_all();
         sampler_event_drop_all();
         lock_leave(&ring_lock, mask);
@@ -864,7 +886,7 @@ static void tick(uint64_t now_ns)
     }
     if (now_ns >= settle_due_ns) {
         settle();
-        keep_budget();
+        keep_budget(now_ns);
         check_signal();
         if (has_clocks())
             thread_visit(look_at_silent, NULL);

@@ -35,12 +35,13 @@ enum {
     PAGE = 4096,
     RINGS_MAX = 256,
     STACK_BYTES = 8184, /* of each sample; a multiple of 8: copying them is what samples cost */
-    STACK_LARGE_BYTES = 16376, /* for threads that need it */
+    STACK_LARGE_BYTES = 32760, /* for threads that need it */
     RING_BYTES = 256 * 1024,
     RING_LARGE_BYTES = 512 * 1024,
     PLACE_BYTES = 2 * PAGE + RING_BYTES + RING_LARGE_BYTES,
-    RECORD_MAX_BYTES = 20 * 1024,
-    RENEWED_AFTER = 4,         /* samples */
+    RECORD_MAX_BYTES = 36 * 1024,
+    RENEWED_AFTER = 4,      /* samples */
+    CLOCKS_DRIFT_AFTER = 8, /* renewals: an event counts the time that a hypervisor steals, too */
     PERIOD_MIN_NS = 10 * 1000, /* the kernel's */
     MEASURE_NS = 200 * 1000,
     MEASURE_PERIOD_NS = 20 * 1000,
@@ -55,15 +56,18 @@ struct ring {
     uint32_t thread;
     int fd;
     uint32_t ring_bytes;
+    uint32_t renewals;
     bool is_too_small; /* for the thread's stack */
     bool is_large;     /* or could not be */
     char *map;
-    int first_fd;       /* of the event of one sample, -1: none */
-    uint64_t samples;   /* since its period was drawn */
-    uint64_t clock_ns;  /* what the event counts from: of the thread before it was opened */
-    uint64_t base_ns;   /* where the thread's time begins to matter */
-    uint64_t taken_ns;  /* up to here the thread's time is accounted for */
-    uint64_t period_ns; /* now */
+    int first_fd;         /* of the event of one sample, -1: none */
+    uint64_t samples;     /* since its period was drawn, hidden ones included */
+    uint64_t begun_ns;    /* when that was, by the thread's clock */
+    uint64_t first_at_ns; /* when the event of one sample takes it, 0: it does not */
+    uint64_t clock_ns;    /* what the event counts from: of the thread before it was opened */
+    uint64_t base_ns;     /* where the thread's time begins to matter */
+    uint64_t taken_ns;    /* up to here the thread's time is accounted for */
+    uint64_t period_ns;   /* now */
     struct callsite_cache sites;
 };
 
@@ -72,7 +76,9 @@ static uint32_t ring_end;  /* used ones are before this */
 static struct unwinder *unwinder;
 static uint64_t code_epoch;
 static bool is_user_only;
+static bool is_any_large;
 static uint64_t ended_ns; /* CPU time of threads that have ended which no sample stands for */
+static uint64_t left_ns;  /* the same, at most: by the clock of the process */
 static char *record;      /* one that wraps around the end of a ring is put together here */
 
 #if defined(__x86_64__)
@@ -324,14 +330,40 @@ static uint64_t random_period(uint64_t period_ns, uint32_t random)
 
 /* Where the regular event has not yet any. The sample that should have been taken before this
  * moment is taken now. */
-static void sample_beginning(struct ring *ring, uint64_t passed_ns, uint64_t period_ns,
+static void sample_beginning(struct ring *ring, uint64_t now_ns, uint64_t period_ns,
                              uint32_t random)
 {
     uint64_t at_ns = period_ns * random >> 32;
     if ((double)at_ns >= SHORTEST * (double)period_ns)
         return;
+    uint64_t passed_ns = now_ns - ring->taken_ns;
     uint64_t after_ns = at_ns > passed_ns ? at_ns - passed_ns : 0;
-    open_first_event(ring, after_ns > PERIOD_MIN_NS ? after_ns : PERIOD_MIN_NS);
+    if (after_ns < PERIOD_MIN_NS)
+        after_ns = PERIOD_MIN_NS;
+    ring->first_at_ns = now_ns + after_ns;
+    open_first_event(ring, after_ns);
+}
+
+/* For deeper stacks, in place of the one that it may have. If there is no room, all stays as it is.
+ */
+static bool enlarge(struct ring *ring)
+{
+    struct ring small = *ring;
+    ring->is_large = true;
+    if (!open_ring(ring, STACK_LARGE_BYTES, RING_LARGE_BYTES)) {
+        ring->fd = small.fd;
+        return false;
+    }
+    end_event(&small);
+    is_any_large = true;
+    return true;
+}
+
+/* The first thread's stack is the deep one, most often. */
+static bool open_first_ring(struct ring *ring)
+{
+    return (ring->tid == trace.header->pid && enlarge(ring)) ||
+           open_ring(ring, STACK_BYTES, RING_BYTES);
 }
 
 bool sampler_ring_add(const struct ring_request *request, uint64_t period_ns, uint64_t random)
@@ -344,14 +376,15 @@ bool sampler_ring_add(const struct ring_request *request, uint64_t period_ns, ui
                           .thread = request->thread,
                           .first_fd = -1,
                           .period_ns = first_period_ns(period_ns, (uint32_t)random)};
-    if (!open_ring(ring, STACK_BYTES, RING_BYTES) || !start_clock(ring, &now_ns)) {
+    if (!open_first_ring(ring) || !start_clock(ring, &now_ns)) {
         end_event(ring);
         ring->tid = 0;
         return false;
     }
     ring->base_ns = request->base_cpu_ns;
     ring->taken_ns = request->taken_cpu_ns;
-    sample_beginning(ring, now_ns - ring->taken_ns, period_ns, (uint32_t)(random >> 32));
+    ring->begun_ns = ring->clock_ns;
+    sample_beginning(ring, now_ns, period_ns, (uint32_t)(random >> 32));
     return true;
 }
 
@@ -386,7 +419,10 @@ void sampler_ring_after_fork(void)
 
 uint64_t sampler_ring_patience_ns(uint64_t period_ns)
 {
-    return period_ns * (RING_BYTES / (STACK_BYTES + 64)) * 2 / 3;
+    uint64_t samples = RING_BYTES / (STACK_BYTES + 64);
+    if (is_any_large)
+        samples = RING_LARGE_BYTES / (STACK_LARGE_BYTES + 64);
+    return period_ns * samples * 2 / 3;
 }
 
 /* --- records --- */
@@ -455,6 +491,7 @@ static const struct perf_event_header *record_at(const struct ring *ring, uint64
 struct contents {
     uint64_t samples;
     uint64_t lost;
+    uint64_t hidden;
     uint64_t records_begin;
     uint64_t records_end;
 };
@@ -499,71 +536,76 @@ static uint64_t last_share_ns(const struct trace_sampler *account, uint64_t samp
 {
     uint64_t most_ns = account->period_ns + account->period_ns / 4;
     ended_ns += time_ns;
+    if (ended_ns > left_ns)
+        ended_ns = left_ns;
     if (!samples)
         return 0;
     uint64_t each_ns = ended_ns / samples < most_ns ? ended_ns / samples : most_ns;
     ended_ns -= each_ns * samples;
+    left_ns -= each_ns * samples;
     return each_ns;
 }
 
-/* What the samples stand for: with the kernel hidden, their period, and the rest is the kernel's.
- * Otherwise all of the time since the last time, shared with those that were lost. */
+/* Samples that there would have been if those in the kernel were not hidden from us. */
+static uint64_t expected_samples(const struct ring *ring, uint64_t clock_ns)
+{
+    if (clock_ns <= ring->begun_ns)
+        return 0;
+    bool has_first = ring->first_at_ns && clock_ns >= ring->first_at_ns;
+    return (clock_ns - ring->begun_ns) / ring->period_ns + has_first;
+}
+
+/* All samples stand for the same: those that are seen, those that were lost, and those in the
+ * kernel. */
 static void share_out(struct ring *ring, struct trace_sampler *account,
                       const struct contents *contents, uint64_t time_ns, bool is_last)
 {
-    uint64_t all = contents->samples + contents->lost;
+    uint64_t all = contents->samples + contents->lost + contents->hidden;
     if (!all && !is_last)
         return; /* whoever is sampled next stands for it */
-    uint64_t each_ns = all ? time_ns / all : 0;
-    if (is_user_only && each_ns > ring->period_ns) {
-        account->kernel_ns += time_ns - all * ring->period_ns;
-        each_ns = ring->period_ns;
-    } else if (is_last && !is_user_only) {
-        each_ns = last_share_ns(account, all, time_ns);
-    }
+    uint64_t each_ns = is_last ? last_share_ns(account, all, time_ns) : time_ns / all;
     ring->taken_ns += time_ns;
     ring->samples += all;
+    account->kernel_ns += contents->hidden * each_ns;
     account->lost_count += contents->lost;
     account->lost_ns += contents->lost * each_ns;
     take_records(ring, contents->records_begin, contents->records_end, each_ns);
 }
 
+/* clock_ns of 0: the thread has ended, and nobody here can ask for how long it ran since. */
 static void drain(struct ring *ring, struct trace_sampler *account, uint64_t clock_ns, bool is_last)
 {
     struct perf_event_mmap_page *page = (void *)ring->map;
     uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
-    uint64_t tail = page->data_tail;
     struct contents contents;
-    trace.threads[ring->thread].cpu_ns = clock_ns - ring->base_ns;
-    if (clock_ns <= ring->taken_ns || (head == tail && !is_last))
+    count_records(ring, page->data_tail, head, &contents);
+    uint64_t fresh = contents.samples + contents.lost;
+    if (!clock_ns)
+        clock_ns = ring->taken_ns + fresh * ring->period_ns;
+    if (clock_ns <= ring->taken_ns)
         return;
-    count_records(ring, tail, head, &contents);
+    trace.threads[ring->thread].cpu_ns = clock_ns - ring->base_ns;
+    uint64_t expected = is_user_only ? expected_samples(ring, clock_ns) : 0;
+    contents.hidden = expected > ring->samples + fresh ? expected - ring->samples - fresh : 0;
     share_out(ring, account, &contents, clock_ns - ring->taken_ns, is_last);
     __atomic_store_n(&page->data_tail, head, __ATOMIC_RELEASE);
 }
 
-/* If there is no room for deeper stacks, it stays as it is. */
-static void enlarge(struct ring *ring)
-{
-    struct ring small = *ring;
-    uint64_t now_ns;
-    ring->is_large = true;
-    if (open_ring(ring, STACK_LARGE_BYTES, RING_LARGE_BYTES))
-        end_event(&small);
-    else
-        ring->fd = small.fd;
-    start_clock(ring, &now_ns);
-}
-
 static void change_period(struct ring *ring, uint64_t period_ns, uint32_t random)
 {
+    uint64_t now_ns;
     ring->period_ns = random_period(renewed_period_ns(period_ns, ring->samples), random);
-    ring->samples = 0;
+    ring->samples = ring->first_at_ns = 0;
     end_first_event(ring);
-    if (ring->is_too_small && !ring->is_large)
-        enlarge(ring);
-    else
+    if (ring->is_too_small && !ring->is_large && enlarge(ring)) {
+        start_clock(ring, &now_ns);
+        ring->begun_ns = ring->clock_ns;
+    } else {
         sys(__NR_ioctl, ring->fd, PERF_EVENT_IOC_PERIOD, &ring->period_ns);
+        clock_thread_cpu_ns(ring->tid, &ring->begun_ns);
+        if (++ring->renewals % CLOCKS_DRIFT_AFTER == 0)
+            start_clock(ring, &now_ns);
+    }
 }
 
 static void notice_unloading(void)
@@ -576,13 +618,32 @@ static void notice_unloading(void)
     code_epoch = epoch;
 }
 
-void sampler_ring_drain(struct trace_sampler *account)
+/* Of the CPU time of the process, what is neither accounted for nor waits in a ring. */
+static uint64_t time_left_ns(const struct trace_sampler *account, uint64_t cpu_ns)
+{
+    uint64_t known_ns =
+        account->sampled_ns + account->overrun_ns + account->kernel_ns + account->lost_ns;
+    for (uint32_t i = 0; i < ring_end; i++) {
+        uint64_t clock_ns;
+        if (rings[i].tid && clock_thread_cpu_ns(rings[i].tid, &clock_ns))
+            known_ns += clock_ns - rings[i].taken_ns;
+    }
+    return cpu_ns > known_ns ? cpu_ns - known_ns : 0;
+}
+
+void sampler_ring_drain(struct trace_sampler *account, uint64_t cpu_ns)
 {
     notice_unloading();
     for (uint32_t i = 0; i < ring_end; i++) {
         uint64_t clock_ns;
         if (rings[i].tid && clock_thread_cpu_ns(rings[i].tid, &clock_ns))
             drain(&rings[i], account, clock_ns, false);
+    }
+    left_ns = time_left_ns(account, cpu_ns);
+    for (uint32_t i = 0; i < ring_end; i++) {
+        uint64_t clock_ns;
+        if (rings[i].tid && !clock_thread_cpu_ns(rings[i].tid, &clock_ns))
+            drain(&rings[i], account, 0, true);
     }
 }
 

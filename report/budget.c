@@ -108,7 +108,7 @@ static void write_account(FILE *out, const struct budget *budget)
     write_seconds(out, "  cpu      ", (int64_t)sum->cpu_ns, "");
     write_share(out, " = sampled ", sum->sampled_ns, sum->cpu_ns);
     write_entry(out, sum->overrun_ns, " overrun");
-    write_entry(out, sum->exited_ns, " of threads that ended between samples");
+    write_entry(out, sum->exited_ns, " after threads' last samples");
     write_entry(out, sum->kernel_ns, " in the kernel, not to be sampled");
     write_entry(out, sum->lost_ns, " lost");
     if (budget->unexplained_ns > 500000)

@@ -377,7 +377,7 @@ class Times:
         self.tap.equal((parts, cpu["unexplained_ns"]), (800 * MS, 20 * MS), "the entries add up to the CPU time", cpu)
         self.tap.equal((cpu["engine"], cpu["lost_samples"], cpu["invisible_threads"]), ("perf-ring", 3, 1), "and how it was sampled")
         text = self.tool("report", "--cpu", "made.memtrace")
-        for words in ("0.800 s = sampled 0.750 s (93.8 %) + 0.002 s overrun + 0.010 s of threads that ended between samples + "
+        for words in ("0.800 s = sampled 0.750 s (93.8 %) + 0.002 s overrun + 0.010 s after threads' last samples + "
                       "0.015 s in the kernel, not to be sampled + 0.003 s lost + 0.020 s unexplained", "perf-ring, 1000 Hz",
                       "3 samples were lost", "7 stacks were cut", "1 threads could not be sampled"):
             self.tap.ok(words in text, f"says: {words[:30]}", text)

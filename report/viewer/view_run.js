@@ -55,7 +55,7 @@ function sampler(parent, title, account) {
     rows.push(['of it waiting, off the CPU', number(`${seconds(account.off_cpu_ns)}  ${percent(account.off_cpu_ns, sampled)}`)])
   if (account.sampled_kernel_ns)
     rows.push(['of it in the kernel', number(`${seconds(account.sampled_kernel_ns)}  ${percent(account.sampled_kernel_ns, sampled)}`)])
-  for (const [ns, words] of [[account.overrun_ns, 'between samples that came too late'], [account.exited_ns, 'of threads that ended between samples'],
+  for (const [ns, words] of [[account.overrun_ns, 'between samples that came too late'], [account.exited_ns, "after threads' last samples"],
     [account.kernel_ns, 'in the kernel, where it may not sample'], [account.lost_ns, 'in samples that were lost']])
     if (ns)
       rows.push([words, part(ns)])
