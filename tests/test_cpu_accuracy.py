@@ -12,6 +12,8 @@ from test_cpu import account_of, engines, sampling
 from traced import Build, Tracer, execute
 
 SIGMAS = 5
+# The others are for where neither is to be had; the cpu_accuracy benchmark says how true they are.
+ENGINES = ("perf-ring", "tgkill")
 SLOW_PART, SLOW_PERCENT = 5, 60
 
 
@@ -81,7 +83,7 @@ def change(before, after, part):
 
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
-        for engine in engines(tracer):
+        for engine in (engine for engine in engines(tracer) if engine in ENGINES):
             tap.run(check_sum, tracer, engine, name=f"sum, {engine}")
             tap.run(check_short, tracer, engine, name=f"short threads, {engine}")
             tap.run(check_shares, tracer, engine, name=f"lines, {engine}")
