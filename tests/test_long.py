@@ -210,7 +210,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--table", type=pathlib.Path)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     with Tap() as tap, Tracer(Build()) as tracer:
         long = Long(tap, tracer, options.long)
         for name, row in ROWS.items():
