@@ -17,7 +17,7 @@ from traced import Build, Tracer, execute
 
 SUPPRESSIONS = "tests/check/stress_races.supp"
 # Rounds of new threads, threads, calls of each in a round, seeds.
-SHORT, LONG = (2, 4, 400, 5), (20, 8, 5000, 200)
+SHORT, LONG = (2, 4, 200, 4), (20, 8, 5000, 200)
 SHORT_WATCHED, LONG_WATCHED = (1, 3, 40, 2), (3, 4, 400, 60)
 
 
