@@ -271,7 +271,9 @@ static void read_with_world_stopped(void)
 static void *look(void *unused)
 {
     uint64_t last_count = 0;
-    for (uint64_t i = 1; !__atomic_load_n(&is_over, __ATOMIC_ACQUIRE); i++) {
+    uint64_t i = 0;
+    do { /* at least once, however late it gets to run */
+        i++;
         struct totals totals = totals_now();
         if (totals.is_known && totals.alloc_count < last_count)
             printf("allocations become fewer\n");
@@ -286,7 +288,7 @@ static void *look(void *unused)
         if (may_stop)
             read_with_world_stopped();
         nanosleep(&(struct timespec){.tv_nsec = READER_NS}, NULL);
-    }
+    } while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE));
     return unused;
 }
 
