@@ -45,7 +45,8 @@ static uint32_t number_of(struct tracing *tracing, const struct frame *frame)
     if (frame->is_special)
         return numbering_of(&tracing->functions, word(frame->function), 0, 0);
     if (!frame->function && !(is_by_line && frame->file))
-        return numbering_of(&tracing->functions, where, frame->offset, 1);
+        return numbering_of(&tracing->functions, where,
+                            frame->function_offset ? frame->function_offset : frame->offset, 1);
     return numbering_of(&tracing->functions, where, word(frame->function),
                         is_by_line ? (uint64_t)frame->line << 2 | 2 : 2);
 }

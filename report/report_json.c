@@ -133,6 +133,8 @@ static void write_frame(struct json *json, const struct frame *frame)
         return;
     json_member_string(json, "module", frame->module);
     json_member_unsigned(json, "offset", frame->offset);
+    if (frame->function_offset)
+        json_member_unsigned(json, "function_offset", frame->function_offset);
 }
 
 void report_json_write_traceback(struct json *json, const struct stacks *stacks, uint32_t node)

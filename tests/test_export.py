@@ -66,7 +66,7 @@ class Reference:
     def frame(frame):
         """(function, file, line)"""
         module = pathlib.PurePosixPath(frame.get("module") or "<no module>").name
-        function = frame.get("function") or f"{module}+{frame.get('offset', 0):#x}"
+        function = frame.get("function") or f"{module}+{frame.get('function_offset', frame.get('offset', 0)):#x}"
         return escaped(function).replace("\ufffd", "\\xff"), escaped(frame.get("file", "")), frame.get("line", 0)
 
     def values(self, measure):
