@@ -544,7 +544,7 @@ static bool find_return_in_copy(const struct stack_copy *copy, const struct fres
 {
     if (ARCH_HAS_LINK_REGISTER && rule.ra_offset8 == RA_IN_REGISTER) {
         *ret_pc = from->lr;
-        return from->is_exact;
+        return from->is_exact && from->lr; /* of a thread that sleeps it is not known */
     }
     int64_t offset8 = rule.kind >= RULE_DEREF_SP ? -1 : rule.ra_offset8;
     return stack_copy_read(copy, cfa + (uint64_t)(offset8 * 8), ret_pc);
