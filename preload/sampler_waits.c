@@ -18,6 +18,7 @@
 #include "callsite.h"
 #include "clock.h"
 #include "frame_pointer.h"
+#include "loader.h"
 #include "lock.h"
 #include "options.h"
 #include "small_file.h"
@@ -206,6 +207,26 @@ static enum whereabouts walk(const struct watched *thread, const struct frame_st
     }
 }
 
+static bool is_ours(uint64_t pc)
+{
+    static struct loaded_object object;
+    if (!object.end && !loader_find((uint64_t)(uintptr_t)is_ours, &object))
+        return false;
+    return pc >= object.start && pc < object.end;
+}
+
+/* Calls that no sample may end early pass through us. The path's hash is still that of the whole,
+ * and stands for what is left of it. */
+static void drop_our_frames(void)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < unwinder->count; i++)
+        if (!is_ours(unwinder->frames[i].pc))
+            unwinder->frames[kept++] = unwinder->frames[i];
+    if (kept)
+        unwinder->count = kept;
+}
+
 /* The counters of the stack that it sleeps with; 0: it does not. */
 static uint32_t find_wait(struct watched *thread, uint64_t cpu_ns)
 {
@@ -219,6 +240,7 @@ static uint32_t find_wait(struct watched *thread, uint64_t cpu_ns)
         return is_unmoved(thread, cpu_ns) ? WAITS_NOWHERE : 0;
     if (unwinder->root != ROOT_COMPLETE)
         account->truncated_count++;
+    drop_our_frames();
     return callsite_counters(&thread->sites, unwinder, owner(thread));
 }
 
