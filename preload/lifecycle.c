@@ -173,12 +173,14 @@ static struct stat first_errors;
 /* A server's child may have a client at that number, to whom nobody may say anything. */
 static bool may_warn(bool is_child)
 {
-    struct stat errors;
-    if (sys(__NR_fstat, 2, &errors) != 0)
-        return false;
-    if (!is_child)
+    struct stat errors = {0};
+    long result = sys(__NR_fstat, 2, &errors);
+    if (!is_child) {
         first_errors = errors;
-    return errors.st_dev == first_errors.st_dev && errors.st_ino == first_errors.st_ino;
+        return result != -EBADF;
+    }
+    return result == 0 && errors.st_dev == first_errors.st_dev &&
+           errors.st_ino == first_errors.st_ino;
 }
 
 static bool create_trace(bool is_child)
