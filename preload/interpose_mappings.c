@@ -15,7 +15,6 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define EXPORT __attribute__((visibility("default")))
-#define CALLER() ((struct frame_start){CALLER_PC(), CALLER_SP(), CALLER_FP()})
 #define FAILED ((void *)-1)
 
 enum {

@@ -13,36 +13,29 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define EXPORT __attribute__((visibility("default")))
-#define CALLER() ((struct frame_start){CALLER_PC(), CALLER_SP(), CALLER_FP()})
+
+/* prepare stands between the announcement and the call. */
+#define UNDISTURBED_AFTER(prepare, type, name, parameters, arguments)                              \
+    EXPORT type name parameters                                                                    \
+    {                                                                                              \
+        real_init();                                                                               \
+        if (!wait_is_guarded())                                                                    \
+            return real.name arguments;                                                            \
+        struct wait wait;                                                                          \
+        wait_begin(&wait, CALLER());                                                               \
+        prepare;                                                                                   \
+        type result = real.name arguments;                                                         \
+        wait_end(&wait);                                                                           \
+        return result;                                                                             \
+    }
 
 #define UNDISTURBED(type, name, parameters, arguments)                                             \
-    EXPORT type name parameters                                                                    \
-    {                                                                                              \
-        real_init();                                                                               \
-        if (!wait_is_guarded())                                                                    \
-            return real.name arguments;                                                            \
-        struct wait wait;                                                                          \
-        wait_begin(&wait, CALLER());                                                               \
-        type result = real.name arguments;                                                         \
-        wait_end(&wait);                                                                           \
-        return result;                                                                             \
-    }
+    UNDISTURBED_AFTER(, type, name, parameters, arguments)
 
-/* The same for those that are given a signal mask for the time they wait. */
+/* Those that are given a signal mask for the time they wait. */
 #define UNDISTURBED_WITH_MASK(type, name, parameters, arguments)                                   \
-    EXPORT type name parameters                                                                    \
-    {                                                                                              \
-        real_init();                                                                               \
-        if (!wait_is_guarded())                                                                    \
-            return real.name arguments;                                                            \
-        struct wait wait;                                                                          \
-        sigset_t copy;                                                                             \
-        wait_begin(&wait, CALLER());                                                               \
-        mask = wait_mask(&copy, mask);                                                             \
-        type result = real.name arguments;                                                         \
-        wait_end(&wait);                                                                           \
-        return result;                                                                             \
-    }
+    UNDISTURBED_AFTER(sigset_t copy;                                                               \
+                      mask = wait_mask(&copy, mask), type, name, parameters, arguments)
 
 /* --- descriptors that are ready --- */
 

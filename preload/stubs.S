@@ -41,6 +41,16 @@
 #define REAL_START_MAIN real(%rip)
 #define REAL_SYSCALL 8 + real(%rip)
 
+.macro save register
+    push \register
+    .cfi_adjust_cfa_offset 8
+.endm
+
+.macro restore register
+    pop \register
+    .cfi_adjust_cfa_offset -8
+.endm
+
     .text
 
 /* int __libc_start_main(main, argc, argv, init, fini, rtld_fini, stack_end) */
@@ -48,35 +58,23 @@
     .type __libc_start_main, @function
 __libc_start_main:
     .cfi_startproc
-    push %rdi
-    .cfi_adjust_cfa_offset 8
-    push %rsi
-    .cfi_adjust_cfa_offset 8
-    push %rdx
-    .cfi_adjust_cfa_offset 8
-    push %rcx
-    .cfi_adjust_cfa_offset 8
-    push %r8
-    .cfi_adjust_cfa_offset 8
-    push %r9
-    .cfi_adjust_cfa_offset 8
+    save %rdi
+    save %rsi
+    save %rdx
+    save %rcx
+    save %r8
+    save %r9
     sub $8, %rsp
     .cfi_adjust_cfa_offset 8
     call lifecycle_before_main
     add $8, %rsp
     .cfi_adjust_cfa_offset -8
-    pop %r9
-    .cfi_adjust_cfa_offset -8
-    pop %r8
-    .cfi_adjust_cfa_offset -8
-    pop %rcx
-    .cfi_adjust_cfa_offset -8
-    pop %rdx
-    .cfi_adjust_cfa_offset -8
-    pop %rsi
-    .cfi_adjust_cfa_offset -8
-    pop %rdi
-    .cfi_adjust_cfa_offset -8
+    restore %r9
+    restore %r8
+    restore %rcx
+    restore %rdx
+    restore %rsi
+    restore %rdi
     jmp *REAL_START_MAIN
     .cfi_endproc
     .size __libc_start_main, . - __libc_start_main
@@ -125,28 +123,20 @@ syscall:
     .type operator_unknown, @function
 operator_unknown:
     .cfi_startproc
-    push %rdi
-    .cfi_adjust_cfa_offset 8
-    push %rsi
-    .cfi_adjust_cfa_offset 8
-    push %rdx
-    .cfi_adjust_cfa_offset 8
-    push %rcx
-    .cfi_adjust_cfa_offset 8
+    save %rdi
+    save %rsi
+    save %rdx
+    save %rcx
     sub $8, %rsp
     .cfi_adjust_cfa_offset 8
     mov %ecx, %edi
     call operators_find
     add $8, %rsp
     .cfi_adjust_cfa_offset -8
-    pop %rcx
-    .cfi_adjust_cfa_offset -8
-    pop %rdx
-    .cfi_adjust_cfa_offset -8
-    pop %rsi
-    .cfi_adjust_cfa_offset -8
-    pop %rdi
-    .cfi_adjust_cfa_offset -8
+    restore %rcx
+    restore %rdx
+    restore %rsi
+    restore %rdi
     jmp *%rax
     .cfi_endproc
     .size operator_unknown, . - operator_unknown

@@ -20,6 +20,9 @@ struct prologue {
 
 #include "cfi.h"
 
+/* All three of the CPU's CALLER_… as a struct frame_start, in a hook itself. */
+#define CALLER() ((struct frame_start){CALLER_PC(), CALLER_SP(), CALLER_FP()})
+
 /* Code without CFI: the kernel's trampoline is known by its bytes; anything else (JIT code,
  * hand-written assembly) is taken to keep a frame-pointer chain, which the walk then distrusts. */
 static inline struct rule arch_rule_without_cfi(bool is_in_object, uint64_t address)

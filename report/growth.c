@@ -3,16 +3,10 @@
 #include "growth.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* --- the limit --- */
 
-static const struct suffix {
-    const char *name;
-    enum growth_unit unit;
-    double factor;
-} suffixes[] = {
+static const struct text_unit suffixes[] = {
     {"", GROWTH_BYTES, 1},         {"B", GROWTH_BYTES, 1},        {"K", GROWTH_BYTES, 0x1p10},
     {"KiB", GROWTH_BYTES, 0x1p10}, {"M", GROWTH_BYTES, 0x1p20},   {"MiB", GROWTH_BYTES, 0x1p20},
     {"G", GROWTH_BYTES, 0x1p30},   {"GiB", GROWTH_BYTES, 0x1p30}, {"T", GROWTH_BYTES, 0x1p40},
@@ -22,18 +16,11 @@ static const struct suffix {
 
 bool growth_limit_parse(struct growth_limit *limit, const char *text)
 {
-    char *end;
-    if (*text < '0' || *text > '9' || text[strspn(text, "0123456789.")] == 'x')
-        return false;
-    double number = strtod(text, &end);
-    end += *end == ' ';
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (strcmp(end, suffixes[i].name) != 0)
-            continue;
-        *limit = (struct growth_limit){suffixes[i].unit, number * suffixes[i].factor};
-        return isfinite(limit->number);
-    }
-    return false;
+    const struct text_unit *unit =
+        text_parse_amount(text, suffixes, sizeof suffixes / sizeof *suffixes, &limit->number);
+    if (unit)
+        limit->unit = (enum growth_unit)unit->kind;
+    return unit;
 }
 
 struct number_text growth_text(enum growth_unit unit, double number, bool with_sign)

@@ -4,31 +4,16 @@
 
 #include "text.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 bool slowdown_limit_parse(struct slowdown_limit *limit, const char *text)
 {
-    static const struct {
-        const char *name;
-        bool is_percent;
-        double factor;
-    } suffixes[] = {{"%", true, 1},     {"ns", false, 1},    {"us", false, 1e3},
-                    {"µs", false, 1e3}, {"ms", false, 1e6},  {"s", false, 1e9},
-                    {"m", false, 60e9}, {"h", false, 3600e9}};
-    char *end;
-    if (*text < '0' || *text > '9' || text[strspn(text, "0123456789.")] == 'x')
-        return false;
-    double number = strtod(text, &end);
-    end += *end == ' ';
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (strcmp(end, suffixes[i].name) != 0)
-            continue;
-        *limit = (struct slowdown_limit){suffixes[i].is_percent, number * suffixes[i].factor};
-        return isfinite(limit->number);
-    }
-    return false;
+    static const struct text_unit units[] = {
+        {"%", true, 1},     {"ns", false, 1},  {"us", false, 1e3}, {"µs", false, 1e3},
+        {"ms", false, 1e6}, {"s", false, 1e9}, {"m", false, 60e9}, {"h", false, 3600e9}};
+    const struct text_unit *unit =
+        text_parse_amount(text, units, sizeof units / sizeof *units, &limit->number);
+    if (unit)
+        limit->is_percent = unit->kind;
+    return unit;
 }
 
 struct number_text slowdown_limit_text(const struct slowdown_limit *limit)

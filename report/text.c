@@ -39,6 +39,23 @@ struct number_text text_size_change(double size_bytes)
     return format_size(size_bytes, "%+.1f %s", "%+.0f %s");
 }
 
+const struct text_unit *text_parse_amount(const char *text, const struct text_unit *units,
+                                          size_t count, double *ret_amount)
+{
+    char *end;
+    if (*text < '0' || *text > '9' || text[strspn(text, "0123456789.")] == 'x')
+        return NULL;
+    double number = strtod(text, &end);
+    end += *end == ' ';
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(end, units[i].name) != 0)
+            continue;
+        *ret_amount = number * units[i].factor;
+        return isfinite(*ret_amount) ? &units[i] : NULL;
+    }
+    return NULL;
+}
+
 struct number_text text_count(uint64_t count)
 {
     struct number_text result;

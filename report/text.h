@@ -25,6 +25,18 @@ struct number_text text_count(uint64_t count);
 /* 0.21 s, 3 min 12 s */
 struct number_text text_duration(uint64_t time_ns);
 
+/* A unit that a number may have, what kind of amount that makes, and how much it is worth. */
+struct text_unit {
+    const char *name;
+    int kind;
+    double factor;
+};
+
+/* The unit of a number without sign, as in 10%, 1.5 s; the amount in *ret_amount, in the unit of
+ * factor 1. NULL: it is no such number, or has none of these units. */
+const struct text_unit *text_parse_amount(const char *text, const struct text_unit *units,
+                                          size_t count, double *ret_amount);
+
 /* Writes text escaped and returns the columns it takes. */
 size_t text_write(FILE *out, const char *text);
 /* The same, but at most columns wide; what is cut off at the end is marked with an ellipsis. */
