@@ -36,10 +36,14 @@ def part_times(profile, answer, by):
 
 
 def errors(outcome, profile, by):
-    """Of the shares, in points."""
+    """Of the shares, in points. What is outside the parts is the reading of the clock, as often after
+    each of them, which the program books on the part before."""
     truth, times = true_shares(outcome.answer), part_times(profile, outcome.answer, by)
-    total = sum(time[1] for time in times.values())
-    return [abs(100 * times[part][1] / total - 100 * share) for part, (_, share) in truth.items()] if total else []
+    total = sum(time[1] for time in profile.places.values())
+    if not total:
+        return []
+    rest = (total - sum(time[1] for time in times.values())) / len(times)
+    return [abs(100 * (times[part][1] + rest) / total - 100 * share) for part, (_, share) in truth.items()]
 
 
 def samples_wanted(outcome, hz):
@@ -88,7 +92,8 @@ def mean_and_max(by):
 
 
 def delivered(hz):
-    return (lambda outcome, profile: (100 * profile.samples / samples_wanted(outcome, hz),),
+    """Of those that the time has which is not hidden."""
+    return (lambda outcome, profile: (100 * (profile.samples + profile.hidden_ns * hz / 1e9) / samples_wanted(outcome, hz),),
             lambda percent: f"{percent:.1f} %")
 
 
@@ -98,7 +103,8 @@ def accounted():
 
 
 def beside_usage():
-    return (lambda outcome, profile: (100 * (profile.sampled_ns / outcome.answer["usage_ns"] - 1),),
+    """What the kernel hides is booked, without samples."""
+    return (lambda outcome, profile: (100 * ((profile.sampled_ns + profile.hidden_ns) / outcome.answer["usage_ns"] - 1),),
             lambda percent: f"{percent:+.2f} %")
 
 

@@ -23,6 +23,7 @@ class Profile:
     samples: int = 0
     lost: int = 0
     sampled_ns: float = 0
+    hidden_ns: float = 0
     places: dict = dataclasses.field(default_factory=dict)
     account: dict = dataclasses.field(default_factory=dict)
 
@@ -66,7 +67,7 @@ def trace_profile(lab, place, by):
                             check=True).stdout
     report = json.loads(output)
     account = report["cpu"]
-    profile = Profile(account["samples"], account.get("lost_samples", 0), account["sampled_ns"], account=account)
+    profile = Profile(account["samples"], account.get("lost_samples", 0), account["sampled_ns"], account["kernel_ns"], account=account)
     for item in report["statistics"]:
         key = item.get("function") if by == "function" else item.get("line")
         times = profile.places.setdefault(key, [0, 0])

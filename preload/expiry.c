@@ -6,8 +6,8 @@
  * is the rest an overrun.
  *
  * Nobody notices a thread's end, and the time since its last sample is lost. So a thread's first
- * gap has any length up to a whole one, and its first sample stands for a whole one: short threads,
- * too, get their share, as far as there is time that nothing stands for. */
+ * gap has any length up to a whole one, and the samples of its first period stand for a whole one
+ * each: short threads, too, get their share, as far as there is time that nothing stands for. */
 #include "expiry.h"
 
 #include "clock.h"
@@ -119,12 +119,13 @@ static uint64_t unclaimed_ns(const struct trace_sampler *account)
 static uint64_t first_ns(const struct trace_sampler *account, const struct expiry *expiry,
                          uint64_t sampled_ns)
 {
-    if (sampled_ns >= expiry->whole_ns)
+    uint64_t whole_ns = __atomic_load_n(&expiry->whole_ns, __ATOMIC_RELAXED);
+    if (sampled_ns >= whole_ns)
         return sampled_ns;
     uint64_t most_ns = unclaimed_ns(account);
     if (most_ns < sampled_ns)
         return sampled_ns;
-    return expiry->whole_ns < most_ns ? expiry->whole_ns : most_ns;
+    return whole_ns < most_ns ? whole_ns : most_ns;
 }
 
 static void add(uint64_t *sum, uint64_t time_ns)
@@ -143,6 +144,13 @@ static void go_on(struct expiry *expiry, uint64_t now_ns, uint64_t period_ns)
     expiry_set_timer(expiry, gap_ns, period_ns);
 }
 
+static void note_fired(struct expiry *expiry, uint64_t hidden_ns)
+{
+    uint64_t gap_ns = __atomic_load_n(&expiry->gap_ns, __ATOMIC_RELAXED);
+    uint64_t fired = 1 + (gap_ns ? hidden_ns / gap_ns : 0);
+    __atomic_fetch_add(&expiry->fired, (uint32_t)fired, __ATOMIC_RELAXED);
+}
+
 void expiry_take(struct thread *thread, const struct interrupted *at, uint32_t overruns)
 {
     struct trace_sampler *account = sample_account(DOMAIN_CPU);
@@ -153,13 +161,13 @@ void expiry_take(struct thread *thread, const struct interrupted *at, uint32_t o
         return;
     uint64_t period_ns = __atomic_load_n(&account->period_ns, __ATOMIC_RELAXED);
     struct share share = share_out(sampled, period_ns, now_ns - expiry->taken_ns);
-    if (!expiry->has_sample)
-        share.sampled_ns = first_ns(account, expiry, share.sampled_ns);
+    share.sampled_ns = first_ns(account, expiry, share.sampled_ns);
     go_on(expiry, now_ns, period_ns);
     expiry->taken_ns = now_ns;
-    expiry->has_sample = true;
+    if (expiry->timer) /* the next gap is not the first one any more */
+        expiry->whole_ns = 0;
     sampled->is_invisible = false;
-    __atomic_store_n(&expiry->has_fired, true, __ATOMIC_RELAXED);
+    note_fired(expiry, share.kernel_ns);
     thread->totals->cpu_ns = now_ns - sampled->base_cpu_ns;
     add(&account->overrun_count, overruns);
     add(&account->overrun_ns, share.overrun_ns);

@@ -387,11 +387,11 @@ static void settle(void)
 
 /* --- threads that have clocks of their own: rings, events, timers --- */
 
-static void empty_rings(void)
+static void empty_rings(bool is_finally)
 {
     uint64_t mask = lock_enter(&ring_lock);
     if (!unloadings)
-        sampler_ring_drain(account, cpu_time_ns());
+        sampler_ring_drain(account, cpu_time_ns(), is_finally);
     lock_leave(&ring_lock, mask);
 }
 
@@ -550,16 +550,9 @@ static void look_at_silent(struct thread *thread, void *unused)
     __atomic_fetch_add(&account->threads_invisible, 1, __ATOMIC_RELAXED);
 }
 
-/* A new period begins anew, and half of one is lost on average: so they are that much shorter. */
-static uint64_t drawn_period_ns(uint64_t between_ns)
-{
-    double period_ns = (double)account->period_ns;
-    return (uint64_t)(period_ns * (1 - period_ns / 2 / (double)between_ns));
-}
-
 static void renew_rings(uint64_t now_ns)
 {
-    empty_rings();
+    empty_rings(false);
     uint64_t mask = lock_enter(&ring_lock);
     uint64_t wait_ns = sampler_ring_patience_ns(account->period_ns) / 2;
     if (!unloadings)
@@ -581,9 +574,8 @@ static void tick_with_clocks(uint64_t now_ns)
     if (has_rings() && now_ns >= drain_due_ns)
         renew_rings(now_ns);
     if (sampler_event_is_any() && now_ns >= event_due_ns) {
-        uint64_t wait_ns = account->period_ns * EVENT_PERIODS;
-        sampler_event_renew(drawn_period_ns(wait_ns));
-        event_due_ns = now_ns + random_gap(wait_ns);
+        sampler_event_renew(account->period_ns);
+        event_due_ns = now_ns + random_gap(account->period_ns * EVENT_PERIODS);
     }
 }
 
@@ -611,7 +603,7 @@ void sampler_settle(void)
     if (!is_on)
         return;
     if (has_rings())
-        empty_rings();
+        empty_rings(true);
     settle_waits();
     settle();
 }
@@ -622,7 +614,7 @@ void sampler_before_unload(void)
         return;
     uint64_t mask = lock_enter(&ring_lock);
     if (has_rings())
-        sampler_ring_drain(account, cpu_time_ns());
+        sampler_ring_drain(account, cpu_time_ns(), false);
     unloadings++;
     lock_leave(&ring_lock, mask);
 }
@@ -799,7 +791,7 @@ static void begin_ticking(uint32_t tid)
     } else if (has_rings() || has_events()) {
         uint64_t mask = lock_enter(&ring_lock);
         if (has_rings())
-            sampler_ring_drain(account, cpu_time_ns());
+            sampler_ring_drain(account, cpu_time_ns(), false);
         sampler_ring_drop_all();
         sampler_event_drop_all();
         lock_leave(&ring_lock, mask);

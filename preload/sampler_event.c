@@ -6,12 +6,14 @@
  * sent where it was in user mode, and comes before another instruction is executed: so no system
  * call is ever interrupted by one. What the thread does in the kernel is counted, without lines.
  *
- * As with rings, the period is drawn anew after every few samples. */
+ * As with rings, the period is drawn anew every few samples. */
 #include "sampler_event.h"
 
 #include "arena.h"
 #include "clock.h"
 #include "expiry.h"
+#include "first_period.h"
+#include "renewal.h"
 #include "sampler_signal.h"
 #include "sys.h"
 
@@ -20,12 +22,14 @@
 
 enum {
     EVENTS_MAX = 4096,
-    FIRST_SHARE = 4 /* of a period, is the shortest first one */
+    PERIOD_MIN_NS = 10 * 1000 /* the kernel's */
 };
 
 struct event {
     uint32_t tid; /* 0: free */
     int fd;
+    int early_fd; /* of one that takes a single sample, -1: none */
+    struct renewal renewal;
     struct sampled *sampled;
 };
 
@@ -45,13 +49,14 @@ static long open_event(uint32_t tid, uint64_t period_ns)
     return sys(__NR_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static bool direct(int fd, uint32_t tid)
+static bool direct(int fd, uint32_t tid, bool is_once)
 {
     const struct f_owner_ex owner = {F_OWNER_TID, (pid_t)tid};
     return sys(__NR_fcntl, fd, F_SETFL, O_RDWR | O_ASYNC) == 0 &&
            sys(__NR_fcntl, fd, F_SETSIG, sampler_signal_number()) == 0 &&
            sys(__NR_fcntl, fd, F_SETOWN_EX, &owner) == 0 &&
-           sys(__NR_ioctl, fd, PERF_EVENT_IOC_ENABLE, 0) == 0;
+           sys(__NR_ioctl, fd, is_once ? PERF_EVENT_IOC_REFRESH : PERF_EVENT_IOC_ENABLE, is_once) ==
+               0;
 }
 
 long sampler_event_try(void)
@@ -75,35 +80,69 @@ static struct event *free_event(void)
     return event_end < EVENTS_MAX ? &events[event_end++] : NULL;
 }
 
-/* The handler may run as soon as the event is there. */
+static int begin_event(uint32_t tid, uint64_t period_ns, bool is_once)
+{
+    long fd = open_event(tid, period_ns < PERIOD_MIN_NS ? PERIOD_MIN_NS : period_ns);
+    if (fd < 0 || direct((int)fd, tid, is_once))
+        return fd < 0 ? -1 : (int)fd;
+    sys(__NR_close, fd);
+    return -1;
+}
+
+static void end_early_event(struct event *event)
+{
+    if (event->early_fd >= 0)
+        sys(__NR_close, event->early_fd);
+    event->early_fd = -1;
+}
+
+static void end_event(struct event *event)
+{
+    end_early_event(event);
+    if (event->fd >= 0)
+        sys(__NR_close, event->fd);
+    event->tid = 0;
+}
+
+/* The handler may run as soon as an event is there. */
 bool sampler_event_add(uint32_t tid, struct sampled *sampled, uint64_t period_ns, uint64_t random)
 {
     uint64_t now_ns;
     struct event *event = free_event();
     if (!event || !clock_thread_cpu_ns(tid, &now_ns))
         return false;
+    struct first_period first = first_period_draw(period_ns, random);
     struct expiry *expiry = &sampled->expiry;
     expiry_begin(sampled, random);
-    uint64_t least_ns = period_ns / FIRST_SHARE;
-    uint64_t first_ns = least_ns + expiry_draw(expiry, period_ns - least_ns);
     expiry->whole_ns = sampled->start_ns ? period_ns : 0;
     expiry->is_user_only = true;
-    expiry_note_gap(expiry, now_ns, first_ns);
-    long fd = open_event(tid, first_ns);
-    if (fd >= 0 && direct((int)fd, tid)) {
-        *event = (struct event){tid, (int)fd, sampled};
-        return true;
-    }
+    expiry_note_gap(expiry, now_ns, first.period_ns);
+    uint64_t passed_ns = now_ns - sampled->cpu_ns;
+    int early_fd = -1;
+    if (first.early_ns)
+        early_fd = begin_event(
+            tid, first.early_ns > passed_ns ? first.early_ns - passed_ns : PERIOD_MIN_NS, true);
+    int fd = begin_event(tid, first.period_ns, false);
+    *event = (struct event){.tid = tid,
+                            .fd = fd,
+                            .early_fd = early_fd,
+                            .sampled = sampled,
+                            .renewal = {.since_ns = sampled->cpu_ns}};
     if (fd >= 0)
-        sys(__NR_close, fd);
+        return true;
+    end_event(event);
     sampled->has_expiry = false;
     return false;
 }
 
-static void renew(struct event *event, uint64_t period_ns, uint64_t now_ns)
+static void renew(struct event *event, uint64_t period_ns, uint64_t now_ns, uint32_t samples)
 {
     struct expiry *expiry = &event->sampled->expiry;
-    uint64_t gap_ns = expiry_draw_gap(expiry, period_ns);
+    uint64_t gap_ns = renewal_draw(&event->renewal, period_ns, now_ns, samples,
+                                   (uint32_t)expiry_draw(expiry, 1ul << 32));
+    end_early_event(event);
+    __atomic_store_n(&expiry->whole_ns, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&expiry->fired, 0, __ATOMIC_RELAXED);
     if (sys(__NR_ioctl, event->fd, PERF_EVENT_IOC_PERIOD, &gap_ns) == 0)
         expiry_note_gap(expiry, now_ns, gap_ns);
 }
@@ -116,12 +155,12 @@ void sampler_event_renew(uint64_t period_ns)
         if (!event->tid)
             continue;
         if (!clock_thread_cpu_ns(event->tid, &now_ns)) {
-            sys(__NR_close, event->fd);
-            event->tid = 0;
-        } else if (__atomic_exchange_n(&event->sampled->expiry.has_fired, false,
-                                       __ATOMIC_RELAXED)) {
-            renew(event, period_ns, now_ns);
+            end_event(event);
+            continue;
         }
+        uint32_t samples = __atomic_load_n(&event->sampled->expiry.fired, __ATOMIC_RELAXED);
+        if (renewal_is_due(event->tid, now_ns, samples))
+            renew(event, period_ns, now_ns, samples);
     }
 }
 
@@ -142,8 +181,10 @@ bool sampler_event_interrupts_calls(void)
 void sampler_event_change_signal(void)
 {
     for (uint32_t i = 0; i < event_end; i++)
-        if (events[i].tid)
+        if (events[i].tid) {
             sys(__NR_fcntl, events[i].fd, F_SETSIG, sampler_signal_number());
+            end_early_event(&events[i]);
+        }
 }
 
 void sampler_event_drop_all(void)

@@ -5,13 +5,13 @@
  * rules as every other stack. Nothing is sent to the thread: it may block all signals, and its
  * system calls are not interrupted.
  *
- * The kernel knows periods, not random gaps. So every time a ring is emptied the period is drawn
- * anew, and the samples since the time before share the CPU time that the event has counted since,
- * which is exact even after the thread's end.
+ * The kernel knows periods, not random gaps. So the period is drawn anew every few samples.
  *
- * No moment of a thread's life is to be likelier to be sampled than another, its first ones
- * included. A period has its first sample at its end, so a second event, of one sample only, is
- * there for the time before. Most short threads end without a sample, and the sample of one that
+ * A sample stands for the period that it was taken with, and a little more or less, such that all
+ * of them together stand for the thread's CPU time. What is due since the last look is no measure:
+ * looks, too, come when threads wait.
+ *
+ * Most short threads end without a sample, and the sample of one that
  * has one stands for those, too: at a thread's end each of its last samples stands for a period, as
  * far as there is such time. */
 #include "sampler_ring.h"
@@ -19,8 +19,10 @@
 #include "arena.h"
 #include "callsite.h"
 #include "clock.h"
+#include "first_period.h"
 #include "lock.h"
 #include "options.h"
+#include "renewal.h"
 #include "sample.h"
 #include "sys.h"
 #include "text.h"
@@ -40,7 +42,7 @@ enum {
     RING_LARGE_BYTES = 512 * 1024,
     PLACE_BYTES = 2 * PAGE + RING_BYTES + RING_LARGE_BYTES,
     RECORD_MAX_BYTES = 36 * 1024,
-    RENEWED_AFTER = 4,      /* samples */
+    CORRECTED_IN = 8,       /* samples: that together make up for what is missing */
     CLOCKS_DRIFT_AFTER = 8, /* renewals: an event counts the time that a hypervisor steals, too */
     PERIOD_MIN_NS = 10 * 1000, /* the kernel's */
     MEASURE_NS = 200 * 1000,
@@ -48,8 +50,6 @@ enum {
     MEASUREMENTS = 5, /* the middle one counts */
     COST_MIN_NS = 1000
 };
-
-#define SHORTEST 0.55 /* of a new thread's periods, in periods */
 
 struct ring {
     uint32_t tid; /* 0: free */
@@ -68,6 +68,8 @@ struct ring {
     uint64_t base_ns;     /* where the thread's time begins to matter */
     uint64_t taken_ns;    /* up to here the thread's time is accounted for */
     uint64_t period_ns;   /* now */
+    struct renewal renewal;
+    uint64_t share_ns; /* what a sample stands for: the period, the first one's mean */
     struct callsite_cache sites;
 };
 
@@ -306,36 +308,10 @@ static struct ring *free_ring(void)
     return ring_end < RINGS_MAX ? &rings[ring_end++] : NULL;
 }
 
-/* Of a new thread: a random one such that multiples of it are as likely at any moment later than
- * the shortest one, one to a period. */
-static uint64_t first_period_ns(uint64_t period_ns, uint32_t random)
-{
-    double x = (double)random / 4294967296.0;
-    double factor = x < SHORTEST                  ? SHORTEST + x
-                    : x < SHORTEST + SHORTEST / 2 ? 2 * SHORTEST + 2 * (x - SHORTEST)
-                                                  : 3 * SHORTEST + 6 * (x - 1.5 * SHORTEST);
-    return (uint64_t)((double)period_ns * factor);
-}
-
-/* One that is drawn anew begins anew after so many samples, and half of one is lost on average. */
-static uint64_t renewed_period_ns(uint64_t period_ns, uint64_t samples)
-{
-    return period_ns * samples * 2 / (samples * 2 + 1);
-}
-
-static uint64_t random_period(uint64_t period_ns, uint32_t random)
-{
-    return period_ns / 2 + (period_ns * random >> 32);
-}
-
 /* Where the regular event has not yet any. The sample that should have been taken before this
  * moment is taken now. */
-static void sample_beginning(struct ring *ring, uint64_t now_ns, uint64_t period_ns,
-                             uint32_t random)
+static void sample_beginning(struct ring *ring, uint64_t now_ns, uint64_t at_ns)
 {
-    uint64_t at_ns = period_ns * random >> 32;
-    if ((double)at_ns >= SHORTEST * (double)period_ns)
-        return;
     uint64_t passed_ns = now_ns - ring->taken_ns;
     uint64_t after_ns = at_ns > passed_ns ? at_ns - passed_ns : 0;
     if (after_ns < PERIOD_MIN_NS)
@@ -369,22 +345,25 @@ static bool open_first_ring(struct ring *ring)
 bool sampler_ring_add(const struct ring_request *request, uint64_t period_ns, uint64_t random)
 {
     uint64_t now_ns = 0;
+    struct first_period first = first_period_draw(period_ns, random);
     struct ring *ring = free_ring();
     if (!ring)
         return false;
     *ring = (struct ring){.tid = request->tid,
                           .thread = request->thread,
                           .first_fd = -1,
-                          .period_ns = first_period_ns(period_ns, (uint32_t)random)};
+                          .period_ns = first.period_ns,
+                          .share_ns = period_ns};
     if (!open_first_ring(ring) || !start_clock(ring, &now_ns)) {
         end_event(ring);
         ring->tid = 0;
         return false;
     }
     ring->base_ns = request->base_cpu_ns;
-    ring->taken_ns = request->taken_cpu_ns;
+    ring->taken_ns = ring->renewal.since_ns = request->taken_cpu_ns;
     ring->begun_ns = ring->clock_ns;
-    sample_beginning(ring, now_ns, period_ns, (uint32_t)(random >> 32));
+    if (first.early_ns)
+        sample_beginning(ring, now_ns, first.early_ns);
     return true;
 }
 
@@ -488,6 +467,12 @@ static const struct perf_event_header *record_at(const struct ring *ring, uint64
     return (const void *)record;
 }
 
+enum drain {
+    DRAIN_OFTEN,
+    DRAIN_ENDED,  /* the thread has */
+    DRAIN_FINALLY /* the program has */
+};
+
 struct contents {
     uint64_t samples;
     uint64_t lost;
@@ -555,16 +540,27 @@ static uint64_t expected_samples(const struct ring *ring, uint64_t clock_ns)
     return (clock_ns - ring->begun_ns) / ring->period_ns + has_first;
 }
 
+/* Of a thread that goes on. What is left over is for the samples to come. */
+static uint64_t share_ns(const struct ring *ring, uint64_t samples, uint64_t time_ns)
+{
+    double missing_ns = (double)time_ns - (double)(samples * ring->share_ns);
+    double each_ns = (double)ring->share_ns + missing_ns / (double)(samples + CORRECTED_IN);
+    double most_ns = (double)time_ns / (double)samples;
+    return (uint64_t)(each_ns < most_ns ? each_ns : most_ns);
+}
+
 /* All samples stand for the same: those that are seen, those that were lost, and those in the
  * kernel. */
 static void share_out(struct ring *ring, struct trace_sampler *account,
-                      const struct contents *contents, uint64_t time_ns, bool is_last)
+                      const struct contents *contents, uint64_t time_ns, enum drain drain)
 {
     uint64_t all = contents->samples + contents->lost + contents->hidden;
-    if (!all && !is_last)
+    if (!all && drain != DRAIN_ENDED)
         return; /* whoever is sampled next stands for it */
-    uint64_t each_ns = is_last ? last_share_ns(account, all, time_ns) : time_ns / all;
-    ring->taken_ns += time_ns;
+    uint64_t each_ns = drain == DRAIN_ENDED     ? last_share_ns(account, all, time_ns)
+                       : drain == DRAIN_FINALLY ? time_ns / all
+                                                : share_ns(ring, all, time_ns);
+    ring->taken_ns += drain == DRAIN_ENDED ? time_ns : each_ns * all;
     ring->samples += all;
     account->kernel_ns += contents->hidden * each_ns;
     account->lost_count += contents->lost;
@@ -573,7 +569,8 @@ static void share_out(struct ring *ring, struct trace_sampler *account,
 }
 
 /* clock_ns of 0: the thread has ended, and nobody here can ask for how long it ran since. */
-static void drain(struct ring *ring, struct trace_sampler *account, uint64_t clock_ns, bool is_last)
+static void drain(struct ring *ring, struct trace_sampler *account, uint64_t clock_ns,
+                  enum drain how)
 {
     struct perf_event_mmap_page *page = (void *)ring->map;
     uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
@@ -587,14 +584,15 @@ static void drain(struct ring *ring, struct trace_sampler *account, uint64_t clo
     trace.threads[ring->thread].cpu_ns = clock_ns - ring->base_ns;
     uint64_t expected = is_user_only ? expected_samples(ring, clock_ns) : 0;
     contents.hidden = expected > ring->samples + fresh ? expected - ring->samples - fresh : 0;
-    share_out(ring, account, &contents, clock_ns - ring->taken_ns, is_last);
+    share_out(ring, account, &contents, clock_ns - ring->taken_ns, how);
     __atomic_store_n(&page->data_tail, head, __ATOMIC_RELEASE);
 }
 
-static void change_period(struct ring *ring, uint64_t period_ns, uint32_t random)
+static void change_period(struct ring *ring, uint64_t period_ns, uint64_t clock_ns, uint32_t random)
 {
     uint64_t now_ns;
-    ring->period_ns = random_period(renewed_period_ns(period_ns, ring->samples), random);
+    ring->period_ns = ring->share_ns =
+        renewal_draw(&ring->renewal, period_ns, clock_ns, ring->samples, random);
     ring->samples = ring->first_at_ns = 0;
     end_first_event(ring);
     if (ring->is_too_small && !ring->is_large && enlarge(ring)) {
@@ -631,24 +629,29 @@ static uint64_t time_left_ns(const struct trace_sampler *account, uint64_t cpu_n
     return cpu_ns > known_ns ? cpu_ns - known_ns : 0;
 }
 
-void sampler_ring_drain(struct trace_sampler *account, uint64_t cpu_ns)
+void sampler_ring_drain(struct trace_sampler *account, uint64_t cpu_ns, bool is_finally)
 {
     notice_unloading();
     for (uint32_t i = 0; i < ring_end; i++) {
         uint64_t clock_ns;
         if (rings[i].tid && clock_thread_cpu_ns(rings[i].tid, &clock_ns))
-            drain(&rings[i], account, clock_ns, false);
+            drain(&rings[i], account, clock_ns, is_finally ? DRAIN_FINALLY : DRAIN_OFTEN);
     }
     left_ns = time_left_ns(account, cpu_ns);
     for (uint32_t i = 0; i < ring_end; i++) {
         uint64_t clock_ns;
         if (rings[i].tid && !clock_thread_cpu_ns(rings[i].tid, &clock_ns))
-            drain(&rings[i], account, 0, true);
+            drain(&rings[i], account, 0, DRAIN_ENDED);
     }
 }
 
-/* Not before there were some samples: a period that was begun anew all the time would never end.
- * The event goes on counting until its thread's end, which is when the thread's clock is gone. */
+static bool is_to_renew(const struct ring *ring, uint64_t clock_ns)
+{
+    return (ring->is_too_small && !ring->is_large) ||
+           renewal_is_due(ring->tid, clock_ns, ring->samples);
+}
+
+/* The event goes on counting until its thread's end, which is when the thread's clock is gone. */
 void sampler_ring_renew(struct trace_sampler *account, uint64_t *random_state)
 {
     for (uint32_t i = 0; i < ring_end; i++) {
@@ -657,11 +660,11 @@ void sampler_ring_renew(struct trace_sampler *account, uint64_t *random_state)
         if (!ring->tid)
             continue;
         if (!clock_thread_cpu_ns(ring->tid, &clock_ns)) {
-            drain(ring, account, ring->clock_ns + counted_ns(ring), true);
+            drain(ring, account, ring->clock_ns + counted_ns(ring), DRAIN_ENDED);
             close_ring(ring);
-        } else if (ring->samples >= RENEWED_AFTER) {
+        } else if (is_to_renew(ring, clock_ns)) {
             *random_state = *random_state * 6364136223846793005u + 1442695040888963407u;
-            change_period(ring, account->period_ns, (uint32_t)(*random_state >> 32));
+            change_period(ring, account->period_ns, clock_ns, (uint32_t)(*random_state >> 32));
         }
     }
 }

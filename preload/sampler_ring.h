@@ -26,8 +26,8 @@ struct ring_request {
 bool sampler_ring_add(const struct ring_request *request, uint64_t period_ns, uint64_t random);
 
 /* Takes in what the kernel has written. By any thread, one at a time. cpu_ns: that the process has
- * used. */
-void sampler_ring_drain(struct trace_sampler *account, uint64_t cpu_ns);
+ * used. is_finally: no more samples are going to stand for it. */
+void sampler_ring_drain(struct trace_sampler *account, uint64_t cpu_ns, bool is_finally);
 
 /* After it: gives threads a new random period, and lets those go that have ended. */
 void sampler_ring_renew(struct trace_sampler *account, uint64_t *random_state);

@@ -43,13 +43,12 @@ struct expiry {
     uint64_t taken_ns; /* of its CPU clock: up to here it is accounted for */
     uint64_t armed_ns; /* when the gap under way began */
     uint64_t gap_ns;   /* how long it is */
-    uint64_t whole_ns; /* what the first sample stands for; 0: what it is late */
+    uint64_t whole_ns; /* what samples of the first period stand for; 0: what has passed; atomic */
     uint64_t late_ns;  /* after the gap's end a signal comes, on average */
     uint64_t random;
     uint32_t timer;    /* the kernel's number for it, plus one; 0: none */
     bool is_user_only; /* no signal comes while the thread is in the kernel */
-    bool has_sample;
-    bool has_fired; /* since somebody looked; atomic */
+    uint32_t fired; /* samples since the period was drawn, hidden ones included; atomic */
 };
 
 /* Of a signal that the recorder's thread sends, see wait.h. */
