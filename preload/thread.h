@@ -48,7 +48,7 @@ struct expiry {
     uint64_t random;
     uint32_t timer;    /* the kernel's number for it, plus one; 0: none */
     bool is_user_only; /* no signal comes while the thread is in the kernel */
-    uint32_t fired; /* samples since the period was drawn, hidden ones included; atomic */
+    uint32_t fired;    /* samples since the period was drawn, hidden ones included; atomic */
 };
 
 /* Of a signal that the recorder's thread sends, see wait.h. */
