@@ -83,9 +83,22 @@ static void write_character(FILE *out, const char *text, size_t length, uint32_t
         fwrite(text, 1, length, out);
 }
 
+/* How much of a text needs no look at its single characters: nearly always all of it. */
+static size_t plain_length(const char *text)
+{
+    size_t length = 0;
+    while (text[length] >= ' ' && text[length] <= '~' && text[length] != '"' &&
+           text[length] != '\\')
+        length++;
+    return length;
+}
+
 static void write_string(FILE *out, const char *text)
 {
+    size_t plain = plain_length(text);
     fputc('"', out);
+    fwrite(text, 1, plain, out);
+    text += plain;
     for (size_t size = strlen(text); size;) {
         uint32_t character = 0;
         size_t length = text_decode(text, size, &character);
