@@ -413,11 +413,10 @@ def imagemagick(here):
 
 def stress(here):
     """Its stressors do to memory, processes and signals what hurts most."""
-    result = here.run(["stress-ng", "--quiet", "--malloc", "2", "--malloc-ops", "3000", "--fork", "1", "--fork-ops", "300", "--vfork", "1", "--vfork-ops", "300", "--pthread", "1",
-                       "--pthread-ops", "200", "--clone", "1", "--clone-ops", "100", "--mmap", "1", "--mmap-ops", "30", "--mremap", "1", "--mremap-ops", "30",
-                       "--timer", "1", "--timer-ops", "1000", "--itimer", "1", "--itimer-ops", "1000", "--sigsegv", "1", "--sigsegv-ops", "500", "--exec", "1", "--exec-ops", "50",
-                       "--seccomp", "1", "--seccomp-ops", "50", "--stack", "1", "--stack-ops", "5", "--fd-race", "0", "--dup", "1", "--dup-ops", "20", "--context", "1",
-                       "--context-ops", "200", "-t", "60"])
+    result = here.run(["stress-ng", "--quiet", "--malloc", "2", "--malloc-ops", "20000", "--fork", "1", "--fork-ops", "300", "--vfork", "1", "--vfork-ops", "300", "--pthread", "1",
+                       "--pthread-ops", "200", "--clone", "1", "--clone-ops", "30", "--mmap", "1", "--mmap-ops", "10", "--mmap-bytes", "16m", "--mremap", "1", "--mremap-ops", "30",
+                       "--mremap-bytes", "8m", "--timer", "1", "--timer-ops", "1000", "--itimer", "1", "--itimer-ops", "300", "--sigsegv", "1", "--sigsegv-ops", "5000",
+                       "--seccomp", "1", "--seccomp-ops", "50", "--stack", "1", "--stack-ops", "2", "--dup", "1", "--dup-ops", "20", "--context", "1", "--context-ops", "2000", "-t", "60"])
     return result.returncode, result.stdout, result.stderr
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_hostile.py -- Programs that are hard to record, plain and traced, in every configuration.
 
-usage: test_hostile.py BUILD-DIRECTORY [--long] [--peer=heaptrack] [--table FILE] [NAME…]
+usage: test_hostile.py BUILD-DIRECTORY [--long] [--every-engine] [--peer=heaptrack] [--table FILE] [NAME…]
 
 A row is a program and what it may leave. Always held: same output, same exit status or signal,
 nothing on stderr that is not the program's, no hang, no file but traces, every trace opens and says
 how complete it is, and nothing is counted that did not happen. --long runs what takes minutes.
+--every-engine runs each row with each engine of the CPU sampler, not only those that these may upset.
 --peer=heaptrack runs the same rows under heaptrack, too, and prints how many it survives. --table writes the
 results as a Markdown table."""
 
@@ -183,9 +184,9 @@ def with_samples(row):
     return dataclasses.replace(row, complete=None, anomalies=(*row.anomalies, "stack_cut", "stack_guessed", "stack_too_deep"))
 
 
-def engines_for(name):
+def engines_for(name, is_every):
     """Those that a row is run with."""
-    return ENGINES if name in SIGNALLED else ENGINES[:2] if name in SAMPLED else ()
+    return ENGINES if is_every or name in SIGNALLED else ENGINES[:2] if name in SAMPLED else ()
 
 
 def expected_number(traces, expected):
@@ -200,8 +201,8 @@ def library_of_heaptrack():
 class Hostile:
     """Runs rows, remembers their results."""
 
-    def __init__(self, tap, tracer):
-        self.tap, self.tracer, self.build = tap, tracer, tracer.build
+    def __init__(self, tap, tracer, is_every_engine=False):
+        self.tap, self.tracer, self.build, self.is_every_engine = tap, tracer, tracer.build, is_every_engine
         self.results = {}
 
     def arguments(self, row, directory):
@@ -265,7 +266,7 @@ class Hostile:
         return wrong
 
     def run(self, name, row):
-        for configuration in row.configurations + engines_for(name):
+        for configuration in row.configurations + engines_for(name, self.is_every_engine):
             libraries, environment = CONFIGURATIONS[configuration]
             if configuration in ENGINES:
                 row = with_samples(row)
@@ -389,6 +390,7 @@ def parse():
     parser.add_argument("build")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--every-engine", action="store_true")
     parser.add_argument("--peer", choices=["heaptrack"])
     parser.add_argument("--table", type=pathlib.Path)
     return parser.parse_args()
@@ -397,7 +399,7 @@ def parse():
 def main():
     options = parse()
     with Tap() as tap, Tracer(Build()) as tracer:
-        hostile = Hostile(tap, tracer)
+        hostile = Hostile(tap, tracer, options.every_engine)
         tap.run(check_map, tracer.build)
         tap.run(check_without_binaries, tracer)
         for name, row in ROWS.items():
