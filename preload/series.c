@@ -29,11 +29,13 @@ enum {
 };
 
 #define INTERVAL_MAX_NS (86400 * 1000000000ul)
+#define AGAIN_NS 2000000ul                   /* what is sooner after one end is the same one */
 #define LOST_INTERVAL_NS (60 * 1000000000ul) /* lost points do not make the interval longer */
 
 static struct lock series_lock; /* guards all of this */
 static bool is_kept;
 static uint64_t due_ns;
+static uint64_t ended_ns; /* when it last seemed to be the end */
 static uint64_t reserved_bytes;
 static uint64_t forgotten_bytes; /* of the active half */
 static uint32_t costly_count;
@@ -250,6 +252,7 @@ void series_begin(void)
     is_kept = options.has_ticker && options.rss_interval_ns;
     reserved_bytes = forgotten_bytes = 0;
     costly_count = 0;
+    ended_ns = 0;
     points = points / HALF_UNIT * HALF_UNIT;
     header->series_half_points = points < HALF_POINTS ? points : HALF_POINTS;
     header->series_interval_ns = is_kept ? options.rss_interval_ns : 0;
@@ -299,15 +302,19 @@ void series_tick(uint32_t own_threads)
     lock_leave(&series_lock, mask);
 }
 
-/* A program whose system calls are filtered is not to be asked for any. */
+/* At exit(), and again at what that leads to: between them are the program's own handlers, which
+ * mostly do nothing. A program whose system calls are filtered is not to be asked for any. */
 void series_end(uint32_t own_threads)
 {
     if (!__atomic_load_n(&is_kept, __ATOMIC_RELAXED))
         return;
     uint64_t mask = lock_enter(&series_lock);
-    const struct trace_point *point = add_point(USAGE_LAST, own_threads);
-    if (point)
-        looks_end(point);
+    if (clock_monotonic_ns() - ended_ns > AGAIN_NS) {
+        const struct trace_point *point = add_point(USAGE_LAST, own_threads);
+        if (point)
+            looks_end(point);
+        ended_ns = clock_monotonic_ns();
+    }
     lock_leave(&series_lock, mask);
 }
 
