@@ -210,11 +210,9 @@ static void resolve_in(const struct elf_image *image, struct real *found)
     }
 }
 
-void real_init(void)
+void real_find(void)
 {
     struct real found = {0};
-    if (__atomic_load_n(&real.malloc, __ATOMIC_ACQUIRE))
-        return;
     const struct link_map *entry = real_own_entry();
     for (entry = entry ? entry->l_next : NULL; entry; entry = entry->l_next)
         if (entry->l_ld) {

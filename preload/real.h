@@ -6,6 +6,8 @@
 #ifndef MEMTRACE_REAL_H
 #define MEMTRACE_REAL_H
 
+#include "sys.h"
+
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -142,8 +144,14 @@ struct real {
 
 extern struct real real;
 
-/* Fills real. Idempotent; two threads doing it at once store the same. No allocation, no lock. */
-void real_init(void);
+/* Fills real. Two threads doing it at once store the same. No allocation, no lock. */
+void real_find(void);
+
+static inline void real_init(void)
+{
+    if (unlikely(!__atomic_load_n(&real.malloc, __ATOMIC_ACQUIRE)))
+        real_find();
+}
 
 /* Ours in the loader's list of objects, which at the start is the order in which it looks for
  * symbols; NULL if it is not there. */
