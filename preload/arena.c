@@ -24,9 +24,10 @@ enum {
     ARENA_CHUNK_BYTES = 256 * 1024,
     FIRST_BYTES = 512 * 1024,
     HUGE_PAGE = 2 << 20,
-    HUGE_FROM_BYTES = 4 << 20,
-    STEP_BYTES = 1 << 20, /* made usable at once, at least */
-    ORDERS = 36           /* pieces of 2^order pages are used again */
+    FILL_FROM_BYTES = 32 * 1024, /* fewer pages are cheaper one by one */
+    STEP_BYTES = 1 << 20,        /* made usable at once, at least */
+    POPULATE_WRITE = 23,         /* MADV_POPULATE_WRITE, since Linux 5.14 */
+    ORDERS = 36                  /* pieces of 2^order pages are used again */
 };
 
 #define REGION_BYTES (32ul << 30)
@@ -92,18 +93,25 @@ static void prefer_huge_pages(const char *piece, uint64_t size_bytes)
 {
     uint64_t start = round_up((uint64_t)piece, HUGE_PAGE);
     uint64_t end = ((uint64_t)piece + size_bytes) / HUGE_PAGE * HUGE_PAGE;
-    if (end >= start + HUGE_FROM_BYTES)
+    if (end > start)
         sys(__NR_madvise, start, end - start, MADV_HUGEPAGE);
+}
+
+/* What is skipped has never been touched. */
+static uint64_t bytes_to_alignment(const char *next, uint64_t size_bytes)
+{
+    return size_bytes < HUGE_PAGE ? 0 : round_up((uint64_t)next, HUGE_PAGE) - (uint64_t)next;
 }
 
 static void *cut_from_region(uint64_t size_bytes)
 {
     if (!is_reserved && (uint64_t)(region_end - region_next) < size_bytes)
         reserve_region();
-    if (!make_usable(size_bytes))
+    uint64_t skipped_bytes = bytes_to_alignment(region_next, size_bytes);
+    if (!make_usable(skipped_bytes + size_bytes))
         return NULL;
-    char *piece = region_next;
-    region_next += size_bytes;
+    char *piece = region_next + skipped_bytes;
+    region_next = piece + size_bytes;
     prefer_huge_pages(piece, size_bytes);
     return piece;
 }
@@ -154,6 +162,14 @@ void *arena_map(size_t size_bytes)
     void *pages = take_pages(round_up(size_bytes, PAGE));
     lock_leave(&arena_lock, mask);
     return pages;
+}
+
+void *arena_map_table(size_t size_bytes)
+{
+    void *table = arena_map(size_bytes);
+    if (table && size_bytes >= FILL_FROM_BYTES)
+        sys(__NR_madvise, table, round_up(size_bytes, PAGE), POPULATE_WRITE);
+    return table;
 }
 
 static bool is_cut(const char *pages)

@@ -12,6 +12,10 @@ void *arena_alloc(size_t size_bytes);
 /* Zeroed whole pages, to be returned with arena_unmap; for tables that are replaced by larger
  * ones. NULL when the kernel refuses. */
 void *arena_map(size_t size_bytes);
+
+/* The same for a hash table: all of it will be used, and in no order. One call for all of its pages
+ * is cheaper than two faults for each, by the reader who finds nothing and by the writer. */
+void *arena_map_table(size_t size_bytes);
 void arena_unmap(void *pages, size_t size_bytes);
 
 /* Has this much at hand that needs no system call. */

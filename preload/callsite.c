@@ -59,7 +59,7 @@ static void put_node(uint32_t *slots, uint64_t mask, uint64_t hash, uint32_t nod
 static bool grow_node_table(void)
 {
     uint32_t bits = node_slots ? node_bits + 1 : NODE_FIRST_BITS;
-    uint32_t *slots = arena_map(sizeof *slots << bits);
+    uint32_t *slots = arena_map_table(sizeof *slots << bits);
     uint32_t count = node_slots ? trace_count(SECTION_NODES) : 0;
     uint64_t mask = ((uint64_t)1 << bits) - 1;
     if (!slots)
@@ -187,7 +187,7 @@ static bool grow_orphans(void)
     uint64_t *old = orphans;
     uint32_t old_bits = orphan_bits;
     uint32_t bits = old ? old_bits + 1 : ORPHAN_FIRST_BITS;
-    uint64_t *slots = arena_map(sizeof *slots << bits);
+    uint64_t *slots = arena_map_table(sizeof *slots << bits);
     if (!slots)
         return false;
     orphans = slots;
@@ -278,7 +278,7 @@ static bool grow_sites(struct callsite_cache *cache)
 {
     struct callsite_cache old = *cache;
     cache->site_bits = old.sites ? old.site_bits + 1 : SITE_FIRST_BITS;
-    cache->sites = arena_map(sizeof *cache->sites << cache->site_bits);
+    cache->sites = arena_map_table(sizeof *cache->sites << cache->site_bits);
     cache->site_count = 0;
     if (!cache->sites) {
         *cache = old;
@@ -346,7 +346,7 @@ static bool grow_paths(struct callsite_cache *cache)
 {
     struct callsite_cache old = *cache;
     cache->path_bits = old.paths ? old.path_bits + 1 : PATH_FIRST_BITS;
-    cache->paths = arena_map(sizeof *cache->paths << cache->path_bits);
+    cache->paths = arena_map_table(sizeof *cache->paths << cache->path_bits);
     cache->path_count = 0;
     if (!cache->paths) {
         *cache = old;
@@ -394,6 +394,12 @@ static __attribute__((noinline)) uint32_t new_path(struct callsite_cache *cache,
         add_path(cache, unwinder->frames[unwinder->count - 1].hash, counters);
     lock_leave(&trace_lock, mask);
     return counters ? counters : COUNTERS_OVERFLOW;
+}
+
+void callsite_prefetch(const struct callsite_cache *cache, const struct unwinder *unwinder)
+{
+    __builtin_prefetch(
+        &cache->paths[path_index(cache, unwinder->frames[unwinder->count - 1].hash)]);
 }
 
 uint32_t callsite_counters(struct callsite_cache *cache, struct unwinder *unwinder, uint32_t thread)

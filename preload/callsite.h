@@ -43,6 +43,9 @@ bool callsite_init(void);
 
 /* thread is here, as in struct trace_owner, its index and the domain. A cache is for one domain. */
 
+/* Has what the next function will look at on its way to the CPU. */
+void callsite_prefetch(const struct callsite_cache *cache, const struct unwinder *unwinder);
+
 /* The counters of thread for the stack that unwinder holds; COUNTERS_OVERFLOW when there is no
  * room for another call site. */
 uint32_t callsite_counters(struct callsite_cache *cache, struct unwinder *unwinder,

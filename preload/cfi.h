@@ -26,17 +26,19 @@ enum rule_fp {
     FP_AT_FP   /* it is at fp + fp_offset */
 };
 
-/* Offsets in bytes, all multiples of 8 and stored divided by 8. */
+/* Offsets in bytes, all multiples of 8 and stored divided by 8. Whole numbers, not bit fields: a
+ * walk unpacks one for every frame. */
 struct rule {
-    uint64_t kind : 3;
-    uint64_t fp_kind : 2;
-    int64_t cfa_offset8 : 24;
-    int64_t fp_offset8 : 17;
-    int64_t ra_offset8 : 17; /* return address at CFA + this; RA_IN_REGISTER on aarch64 */
-    uint64_t is_guess : 1;   /* no CFI here: the frame-pointer chain is assumed */
+    uint8_t kind;    /* enum rule_kind */
+    uint8_t fp_kind; /* enum rule_fp */
+    bool is_guess;   /* no CFI here: the frame-pointer chain is assumed */
+    uint8_t traits;  /* enum rule_trait; see rules.h */
+    int32_t cfa_offset8;
+    int32_t fp_offset8;
+    int32_t ra_offset8; /* return address at CFA + this; RA_IN_REGISTER on aarch64 */
 };
 
-_Static_assert(sizeof(struct rule) == 8, "a rule is stored and loaded as one word");
+_Static_assert(sizeof(struct rule) == 16, "two words, and nothing between them");
 
 #define RA_IN_REGISTER (-65536)
 

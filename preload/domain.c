@@ -63,10 +63,12 @@ uint32_t domain_counters(struct thread *thread, struct domain_thread *own, enum 
     if (likely(counters))
         return counters;
     unwinder_walk(unwinder, start.pc, start.sp, start.fp);
+    uint32_t *memorized = unwinder_memorize(unwinder);
     counters = or_overflow(callsite_counters(&own->sites, unwinder, thread_domain(thread, domain)),
                            domain);
     own->last_counters = counters;
-    unwinder_memorize(unwinder, counters);
+    if (memorized)
+        *memorized = counters;
     return counters;
 }
 

@@ -263,9 +263,12 @@ static __attribute__((noinline, flatten)) uint32_t find_counters(struct thread *
     unwinder_walk(&thread->unwinder, pc, sp, fp);
     if (is_power_of_two(thread->unwinder.walks))
         thread_refresh_name(thread);
+    callsite_prefetch(&thread->sites, &thread->unwinder);
+    uint32_t *memorized = unwinder_memorize(&thread->unwinder);
     counters = callsite_counters(&thread->sites, &thread->unwinder, thread->index);
     thread->last_counters = counters;
-    unwinder_memorize(&thread->unwinder, counters);
+    if (memorized)
+        *memorized = counters;
     return counters;
 }
 
@@ -300,6 +303,7 @@ void heap_allocated(struct thread *thread, const void *block, uint64_t size_byte
 #endif
     if (unlikely(counters == COUNTERS_OVERFLOW))
         trace_count_anomaly(ANOMALY_OVERFLOW);
+    __builtin_prefetch(&trace.counters[counters], 1);
     insert(thread, block, size_bytes, counters);
     counters_add_allocation(counters, count, size_bytes * count);
     count_allocated(thread, count, size_bytes * count);

@@ -281,13 +281,20 @@ static uint32_t counters_count(void)
                       sizeof(struct trace_counters));
 }
 
+/* Who has outgrown the first will use the others. */
+static struct figures *new_chunk(uint32_t number)
+{
+    size_t size_bytes = CHUNK_IDS * sizeof(struct figures);
+    return number ? arena_map_table(size_bytes) : arena_map(size_bytes);
+}
+
 /* Sees to it that there is a place for the figures of all ids below count. */
 static bool remember_up_to(uint32_t count)
 {
     if (count > (uint64_t)CHUNKS_MAX * CHUNK_IDS)
         return false;
     for (uint32_t k = 0; k < (count + CHUNK_IDS - 1) / CHUNK_IDS; k++)
-        if (!chunks[k] && !(chunks[k] = arena_map(CHUNK_IDS * sizeof **chunks)))
+        if (!chunks[k] && !(chunks[k] = new_chunk(k)))
             return false;
     return true;
 }

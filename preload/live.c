@@ -130,6 +130,21 @@ static inline uint32_t *slot_or_create(uint64_t address)
     return likely(word != NULL) ? word : is_mappable(address) ? slot_create(address) : NULL;
 }
 
+/* A small block is the first on a new leaf, right above another: a heap that grows. It will come to
+ * all of the leaf; one call is cheaper than two faults for each of its pages. */
+static __attribute__((noinline)) uint32_t *slot_in_new_leaf(uint64_t address, uint64_t size_bytes)
+{
+    enum {
+        SMALL_MAX_BYTES = 4096,
+        POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE, since Linux 5.14 */
+    };
+    uint32_t *word = is_mappable(address) ? slot_create(address) : NULL;
+    if (word && size_bytes <= SMALL_MAX_BYTES && slot(address - (1ul << LIVE_LEAF_BITS)))
+        sys(__NR_madvise, word - (address >> 4 & (LEAF_WORDS - 1)), sizeof(leaf_words),
+            POPULATE_WRITE);
+    return word;
+}
+
 /* The word k granules after word, which may be in the next leaf. */
 static inline uint32_t *slot_after(uint32_t *word, uint64_t address, unsigned k)
 {
@@ -224,9 +239,9 @@ struct live_block live_insert(const void *pointer, uint64_t size_bytes, uint32_t
 {
     uint64_t address = (uint64_t)pointer;
     struct live_block old = {0};
-    uint32_t *word = slot_or_create(address);
+    uint32_t *word = slot(address);
     *ret_failed = true;
-    if (unlikely(!word))
+    if (unlikely(!word) && !(word = slot_in_new_leaf(address, size_bytes)))
         return old;
     if (unlikely(load(word) & HEAD))
         old = take(word, address);

@@ -29,8 +29,9 @@ enum {
     NAME_BYTES = 256, /* as long as a file name can be */
     EXTENT_MAX_BYTES = 16 * 1024 * 1024,
     NAME_TRIES = 1000,
-    RETRY_EVERY = 4096, /* requests between two attempts to grow after one has failed */
-    POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE, since Linux 5.14 */
+    FILL_BYTES = 128 * 1024, /* of a section that grows, at once */
+    RETRY_EVERY = 4096,      /* requests between two attempts to grow after one has failed */
+    POPULATE_WRITE = 23      /* MADV_POPULATE_WRITE, since Linux 5.14 */
 };
 
 struct trace trace;
@@ -41,6 +42,7 @@ static struct {
     uint64_t first_bytes;    /* of the first extent */
     uint64_t reserved_bytes; /* of address space */
     uint64_t mapped_bytes;
+    uint64_t filled_bytes; /* of these, has pages: up to here, or a bit further */
     uint64_t used_bytes;
     char *base;
     uint64_t first_offset; /* of the first extent in the file */
@@ -342,6 +344,7 @@ static long move_apart(int section, long fd)
         sys(__NR_munmap, address, sections[section].reserved_bytes);
         return result;
     }
+    sys(__NR_madvise, address, sections[section].mapped_bytes, POPULATE_WRITE);
     sections[section].base = (char *)address;
     sections[section].is_apart = true;
     name_sections();
@@ -432,6 +435,7 @@ static long map_whole(long fd, const struct trace_header *header, uint64_t size_
         sections[extent->section].base = (char *)address + extent->file_offset;
         sections[extent->section].first_offset = extent->file_offset;
         sections[extent->section].mapped_bytes = extent->size_bytes;
+        sections[extent->section].filled_bytes = extent->size_bytes;
     }
     return 0;
 }
@@ -445,7 +449,7 @@ static long forbid_parents_pages(void)
     for (int i = 0; !result && i < SECTION_COUNT; i++) {
         if (i >= SECTION_MARKS && sections[i].mapped_bytes) {
             result = forbid(sections[i].base, sections[i].mapped_bytes);
-            sections[i].mapped_bytes = sections[i].used_bytes = 0;
+            sections[i].mapped_bytes = sections[i].filled_bytes = sections[i].used_bytes = 0;
         }
         if (!result && sections[i].first_bytes && sections[i].is_apart)
             result = forbid(first, sections[i].first_bytes);
@@ -466,6 +470,7 @@ static long map_over_parents(long fd, const struct trace_header *header)
             map_fixed(sections[extent->section].base, extent->size_bytes, fd, extent->file_offset);
         sections[extent->section].first_offset = extent->file_offset;
         sections[extent->section].mapped_bytes = extent->size_bytes;
+        sections[extent->section].filled_bytes = 0;
     }
     return result;
 }
@@ -664,6 +669,20 @@ void trace_make_ready(void)
     }
 }
 
+/* One call is cheaper than a fault for each page. */
+static void fill(enum trace_section section, uint64_t end)
+{
+    uint64_t begin = sections[section].used_bytes / PAGE * PAGE;
+    if (begin < sections[section].filled_bytes)
+        begin = sections[section].filled_bytes;
+    if (end - begin < FILL_BYTES)
+        end = begin + FILL_BYTES;
+    if (end > sections[section].mapped_bytes)
+        end = sections[section].mapped_bytes;
+    sys(__NR_madvise, sections[section].base + begin, round_up(end, PAGE) - begin, POPULATE_WRITE);
+    sections[section].filled_bytes = round_up(end, PAGE);
+}
+
 int64_t trace_reserve(enum trace_section section, size_t size_bytes)
 {
     uint64_t end = sections[section].used_bytes + size_bytes;
@@ -672,6 +691,8 @@ int64_t trace_reserve(enum trace_section section, size_t size_bytes)
     if (end > sections[section].mapped_bytes &&
         !grow(section, end - sections[section].mapped_bytes))
         return -1;
+    if (end > sections[section].filled_bytes)
+        fill(section, end);
     int64_t offset = (int64_t)sections[section].used_bytes;
     sections[section].used_bytes = end;
     return offset;

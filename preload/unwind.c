@@ -194,55 +194,22 @@ static __attribute__((noinline)) enum step step_otherwise(struct unwinder *unwin
     return to->pc ? STEP_CALLER : STEP_END;
 }
 
-/* What the kinds of a rule say about it, so that a walk needs no comparisons. */
-enum rule_trait {
-    TRAIT_PLAIN = 1,    /* of the usual kind: the CFA by a register, the rest by the CFA */
-    TRAIT_USES_FP = 2,  /* reads fp */
-    TRAIT_KEEPS_FP = 4, /* leaves fp in the register */
-    TRAIT_FP_AT_CFA = 8
-};
-
-#define TRAITS_OF_SP(how) [RULE_SP | FP_##how << 3]
-#define TRAITS_OF_FP(how) [RULE_FP | FP_##how << 3]
-#define TRAITS_OF_DEREF_SP(how) [RULE_DEREF_SP | FP_##how << 3]
-#define TRAITS_OF_DEREF_FP(how) [RULE_DEREF_FP | FP_##how << 3]
-
-/* By kind | fp_kind << 3. */
-static const uint8_t rule_traits[32] = {
-    TRAITS_OF_SP(SAME) = TRAIT_PLAIN | TRAIT_KEEPS_FP,
-    TRAITS_OF_SP(AT_CFA) = TRAIT_PLAIN | TRAIT_FP_AT_CFA,
-    TRAITS_OF_SP(AT_FP) = TRAIT_USES_FP,
-    TRAITS_OF_FP(SAME) = TRAIT_PLAIN | TRAIT_USES_FP | TRAIT_KEEPS_FP,
-    TRAITS_OF_FP(AT_CFA) = TRAIT_PLAIN | TRAIT_USES_FP | TRAIT_FP_AT_CFA,
-    TRAITS_OF_FP(AT_FP) = TRAIT_USES_FP,
-    TRAITS_OF_DEREF_SP(SAME) = TRAIT_KEEPS_FP,
-    TRAITS_OF_DEREF_SP(AT_FP) = TRAIT_USES_FP,
-    TRAITS_OF_DEREF_FP(SAME) = TRAIT_USES_FP | TRAIT_KEEPS_FP,
-    TRAITS_OF_DEREF_FP(AT_CFA) = TRAIT_USES_FP,
-    TRAITS_OF_DEREF_FP(AT_FP) = TRAIT_USES_FP,
-};
-
-static inline bool is_plain(struct rule rule, uint8_t traits)
-{
-    return (traits & TRAIT_PLAIN) && !rule.is_guess &&
-           (!ARCH_HAS_LINK_REGISTER || rule.ra_offset8 != RA_IN_REGISTER);
-}
-
 static inline enum step step_plain(struct unwinder *unwinder, const struct fresh_frame *from,
-                                   struct rule rule, struct fresh_frame *to)
+                                   const struct rule *rule, struct fresh_frame *to)
 {
-    uint64_t cfa = (rule.kind == RULE_SP ? from->sp : from->fp) + (uint64_t)(rule.cfa_offset8 * 8);
+    uint64_t cfa =
+        (rule->traits & TRAIT_USES_FP ? from->fp : from->sp) + (uint64_t)(rule->cfa_offset8 * 8);
     uint64_t fp = from->fp;
     uint64_t fp_slot = 0;
     uint64_t raw_pc;
     if (unlikely(!is_rootward(from, cfa)))
         return STEP_CUT;
-    if (rule.fp_kind == FP_AT_CFA) {
-        fp_slot = cfa + (uint64_t)(rule.fp_offset8 * 8);
+    if (rule->traits & TRAIT_FP_AT_CFA) {
+        fp_slot = cfa + (uint64_t)(rule->fp_offset8 * 8);
         if (unlikely(!read_stack(unwinder, fp_slot, &fp)))
             return STEP_CUT;
     }
-    uint64_t ra_slot = cfa + (uint64_t)(rule.ra_offset8 * 8);
+    uint64_t ra_slot = cfa + (uint64_t)(rule->ra_offset8 * 8);
     if (unlikely(!read_stack(unwinder, ra_slot, &raw_pc)))
         return STEP_CUT;
     to->pc = arch_strip_pc(raw_pc);
@@ -432,11 +399,11 @@ static __attribute__((noinline)) enum step walk_on_otherwise(struct unwinder *un
 static inline bool walk_on(struct unwinder *unwinder, struct walk *walk)
 {
     struct fresh_frame *from = &unwinder->fresh[walk->count];
-    struct rule rule = rules_find(from->pc - !from->is_exact);
-    uint8_t traits = rule_traits[rule.kind | rule.fp_kind << 3];
-    from->traits = traits;
-    enum step how = likely(is_plain(rule, traits)) ? step_plain(unwinder, from, rule, from + 1)
-                                                   : walk_on_otherwise(unwinder, walk, rule);
+    struct rule unkept;
+    const struct rule *rule = rules_find(from->pc - !from->is_exact, &unkept);
+    from->traits = rule->traits;
+    enum step how = likely(rule->traits & TRAIT_PLAIN) ? step_plain(unwinder, from, rule, from + 1)
+                                                       : walk_on_otherwise(unwinder, walk, *rule);
     walk->count++;
     if (likely(how <= STEP_SIGNAL))
         return true;
@@ -561,7 +528,7 @@ static bool settle_fp(const struct stack_copy *copy, struct fresh_frame *at, str
 static enum step step_in_copy(struct unwinder *unwinder, const struct stack_copy *copy,
                               struct fresh_frame *from, struct fresh_frame *to)
 {
-    struct rule rule = rules_find(from->pc - !from->is_exact);
+    struct rule unkept, rule = *rules_find(from->pc - !from->is_exact, &unkept);
     uint64_t cfa, raw_pc;
     if (rule.kind == RULE_END || (rule.is_guess && from->fp == 0))
         return STEP_END;
@@ -603,18 +570,59 @@ void unwinder_walk_copy(struct unwinder *unwinder, const struct frame_start *sta
 /* --- paths seen before --- */
 
 enum {
-    MEMO_AFTER_WALKS = 256, /* short-lived threads do without */
+    MEMO_AFTER_WALKS = 256, /* short-lived threads do without, … */
+    MEMO_FIRST_BITS = 8,
+    MEMO_MORE_AFTER_WALKS = 1 << 15, /* … and only those that go on walking get a large table */
+    MEMO_MORE_BITS = 10,
     HINT_CHANGES_MAX = 16
 };
 
-static inline uint64_t memo_index(uint64_t key)
+static size_t table_bytes(unsigned bits)
 {
-    return key * 0x9e3779b97f4a7c15u >> (64 - MEMO_BITS);
+    return sizeof(struct leaf_memo) +
+           ((sizeof(struct leaf_memo) + sizeof(struct memo_hint)) << bits);
+}
+
+static struct memo_table *new_table(unsigned bits)
+{
+    struct memo_table *table = arena_map(table_bytes(bits));
+    if (!table)
+        return NULL;
+    table->bits = bits;
+    table->memos = (struct leaf_memo *)table + 1;
+    table->hints = (struct memo_hint *)(table->memos + (1ul << bits));
+    return table;
+}
+
+/* Whether there is one; a larger one begins empty. */
+static bool has_table(struct unwinder *unwinder)
+{
+    bool is_larger_due = unwinder->walks >= MEMO_MORE_AFTER_WALKS;
+    struct memo_table *table = unwinder->memos;
+    if (likely(table && (!is_larger_due || table->bits == MEMO_MORE_BITS)))
+        return true;
+    struct memo_table *fresh = new_table(is_larger_due ? MEMO_MORE_BITS : MEMO_FIRST_BITS);
+    if (!fresh)
+        return table != NULL;
+    if (table)
+        arena_unmap(table, table_bytes(table->bits));
+    unwinder->memos = fresh;
+    return true;
+}
+
+static void empty(struct memo_table *table)
+{
+    memset(table->memos, 0, table_bytes(table->bits) - sizeof(struct leaf_memo));
+}
+
+static inline uint64_t memo_index(const struct memo_table *table, uint64_t key)
+{
+    return key * 0x9e3779b97f4a7c15u >> (64 - table->bits);
 }
 
 static inline struct memo_hint *hint_of(struct memo_table *table, uint64_t pc, uint64_t sp)
 {
-    return &table->hints[memo_index(pc ^ sp << 16)];
+    return &table->hints[memo_index(table, pc ^ sp << 16)];
 }
 
 /* Zeroed memory is a hint to a word that is always there. */
@@ -627,7 +635,7 @@ static inline struct leaf_memo *memo_of(struct memo_table *table, const struct m
                                         uint64_t pc, uint64_t sp)
 {
     uint64_t content = word_of(hint->slots[0]) + word_of(hint->slots[1]) * 3;
-    return &table->memos[memo_index((pc ^ sp << 16) + content * 0xe7037ed1a0b428dbu)];
+    return &table->memos[memo_index(table, (pc ^ sp << 16) + content * 0xe7037ed1a0b428dbu)];
 }
 
 /* Paths from the same leaf differ in this word. */
@@ -641,11 +649,12 @@ static void learn_hint(struct memo_hint *hint, uint64_t slot)
     hint->slots[0] = slot;
 }
 
-/* The frame at which the memorized path met the stack that was remembered then. */
+/* The frame at which the memorized path met the stack that was remembered then; the hash is of its
+ * code address too. */
 static inline bool is_met_frame(const struct leaf_memo *memo, const struct frame_detail *frame)
 {
-    return frame->sp == memo->met_sp && frame->pc == memo->met_pc &&
-           frame->hash.a == memo->met_hash.a && frame->hash.b == memo->met_hash.b &&
+    return frame->sp == memo->start.sp + memo->met_sp8 * 8ul && frame->hash.a == memo->met_hash.a &&
+           frame->hash.b == memo->met_hash.b &&
            (!memo->is_met_fp_live || frame->fp == memo->met_fp);
 }
 
@@ -667,8 +676,7 @@ uint32_t unwinder_recall(struct unwinder *unwinder, uint64_t pc, uint64_t sp, ui
         return 0;
     struct memo_hint *hint = hint_of(unwinder->memos, pc, sp);
     const struct leaf_memo *memo = memo_of(unwinder->memos, hint, pc, sp);
-    if (memo->start.pc != pc || memo->start.sp != sp ||
-        ((memo->start.fp ^ fp) & memo->fp_mask) != 0)
+    if (memo->start.pc != pc || memo->start.sp != sp || (memo->is_fp_live && memo->start.fp != fp))
         return 0;
     uint32_t left = unwinder_compare(memo->words, memo->word_count, memo->is_fixed_stack);
     if (likely(left == 0))
@@ -685,52 +693,55 @@ static int32_t memo_end(const struct unwinder *unwinder)
     return unwinder->word_count <= MEMO_WORDS_MAX ? -1 : (int32_t)unwinder->met;
 }
 
+/* Words are compared so many at a time, from the last on: before the first there are as many as are
+ * missing, and they hold. */
+static uint32_t padding_of(uint32_t count)
+{
+    return -count & WORDS_PADDING;
+}
+
 static void fill_memo(struct leaf_memo *memo, const struct unwinder *unwinder, uint32_t words_begin)
 {
-    const struct frame_detail *leaf = &unwinder->frames[unwinder->count - 1];
-    memo->start = (struct frame_start){leaf->pc, leaf->sp, leaf->fp};
-    memo->fp_mask = unwinder->leaf_fp_mask;
+    uint32_t count = unwinder->word_count - words_begin, padding = padding_of(count);
+    memo->start = unwinder->leaf;
+    memo->is_fp_live = unwinder->leaf_fp_mask != 0;
     memo->is_fixed_stack = unwinder->is_fixed_stack;
-    memo->word_count = unwinder->word_count - words_begin;
-    for (int i = 0; i < WORDS_PADDING; i++)
-        memo->padding[i] = held_word;
-    for (uint32_t i = 0; i < memo->word_count; i++)
-        copy_word(&memo->words[i], &unwinder->words[words_begin + i]);
+    memo->word_count = (uint8_t)(padding + count);
+    for (uint32_t i = 0; i < padding; i++)
+        memo->words[i] = held_word;
+    for (uint32_t i = 0; i < count; i++)
+        copy_word(&memo->words[padding + i], &unwinder->words[words_begin + i]);
 }
 
 static void fill_met(struct leaf_memo *memo, const struct frame_detail *met)
 {
-    memo->met_pc = met->pc;
-    memo->met_sp = met->sp;
+    memo->met_sp8 = (uint32_t)((met->sp - memo->start.sp) / 8);
     memo->met_fp = met->fp;
     memo->met_hash = met->hash;
     memo->is_met_fp_live = met->is_fp_live;
 }
 
-void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site)
+uint32_t *unwinder_memorize(struct unwinder *unwinder)
 {
     if (!unwinder->is_reusable || unwinder->walks < MEMO_AFTER_WALKS)
-        return;
+        return NULL;
     int32_t met = memo_end(unwinder);
     uint32_t words_begin = met < 0 ? 0 : unwinder->frames[met].words_begin;
-    if (unwinder->word_count - words_begin > MEMO_WORDS_MAX)
-        return;
-    if (!unwinder->memos)
-        unwinder->memos = arena_alloc(sizeof *unwinder->memos);
-    if (!unwinder->memos)
-        return;
+    if (unwinder->word_count - words_begin > MEMO_WORDS_MAX || !has_table(unwinder))
+        return NULL;
     const struct frame_start *leaf = &unwinder->leaf;
     struct memo_hint *hint = hint_of(unwinder->memos, leaf->pc, leaf->sp);
     if (hint->last_sp != leaf->sp) { /* a memo is for what comes again */
         hint->last_sp = leaf->sp;
-        return;
+        return NULL;
     }
     struct leaf_memo *memo = memo_of(unwinder->memos, hint, leaf->pc, leaf->sp);
     memo->met = met;
-    memo->call_site = call_site;
+    memo->call_site = 0;
     fill_memo(memo, unwinder, words_begin);
     if (met >= 0)
         fill_met(memo, &unwinder->frames[met]);
+    return &memo->call_site;
 }
 
 size_t unwinder_bytes(uint32_t limit)
@@ -746,7 +757,7 @@ void unwinder_init(struct unwinder *unwinder, uint32_t limit, uint64_t stack_top
 {
     *unwinder = (struct unwinder){.limit = limit, .stack_top = stack_top, .memos = memos};
     if (memos)
-        memset(memos, 0, sizeof *memos);
+        empty(memos);
     unwinder->frames = memory;
     unwinder->fresh = (struct fresh_frame *)(unwinder->frames + limit + 1);
     unwinder->words = (struct frame_word *)(unwinder->fresh + limit + 1);
@@ -761,7 +772,7 @@ void unwinder_forget(struct unwinder *unwinder)
     unwinder->is_reusable = false;
     unwinder->leaf.pc = 0;
     if (unwinder->memos)
-        memset(unwinder->memos, 0, sizeof *unwinder->memos);
+        empty(unwinder->memos);
     unwinder->ranges[0] = unwinder->ranges[1] = (struct stack_range){0};
 }
 

@@ -75,30 +75,29 @@ struct fresh_frame {
 };
 
 enum {
-    MEMO_BITS = 8,
-    MEMO_WORDS_MAX = 16,
+    MEMO_WORDS_MAX = 16, /* a multiple of what unwinder_compare looks at together */
     FRAME_WORDS_MAX = 3,
     WORDS_PADDING = 3 /* words before the first that always hold */
 };
 
 /* A path seen before: from this state the walk went through these words to frame number met of the
  * remembered stack, or to the root. If the words and that frame are the same again, so is the
- * call site. */
+ * call site. In few cache lines, for there are many: the first one holds all but the words. */
 struct leaf_memo {
     struct frame_start start;
-    uint64_t fp_mask; /* all ones if fp matters, else zero */
-    uint32_t word_count;
-    uint32_t call_site; /* what the caller remembered for this stack; 0: free */
-    int32_t met;        /* -1: the words lead to the root */
-    bool is_met_fp_live;
-    bool is_fixed_stack;
-    uint64_t met_pc;
-    uint64_t met_sp;
     uint64_t met_fp;
     struct path_hash met_hash;
-    struct frame_word padding[WORDS_PADDING];
+    uint32_t met_sp8;   /* less start.sp, divided by 8 */
+    uint32_t call_site; /* what the caller remembered for this stack; 0: free */
+    int32_t met;        /* -1: the words lead to the root */
+    uint8_t word_count; /* from words[0] on, some that always hold included */
+    bool is_fp_live;    /* start.fp matters */
+    bool is_met_fp_live;
+    bool is_fixed_stack;
     struct frame_word words[MEMO_WORDS_MAX];
-};
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct leaf_memo) == 5 * 64, "a line, and four of words");
 
 /* Two words of the thread's own stack in which paths from the same leaf have differed. What they
  * hold helps to choose the memo; it proves nothing. */
@@ -108,9 +107,11 @@ struct memo_hint {
     uint64_t last_sp;  /* of the last path from here that had no memo */
 };
 
+/* As many hints as memos, 2^bits. */
 struct memo_table {
-    struct memo_hint hints[1 << MEMO_BITS];
-    struct leaf_memo memos[1 << MEMO_BITS];
+    unsigned bits;
+    struct memo_hint *hints;
+    struct leaf_memo *memos;
 };
 
 /* Stack memory that has been found readable. */
@@ -171,8 +172,9 @@ void unwinder_walk_interrupted(struct unwinder *unwinder, const struct frame_sta
 void unwinder_walk_copy(struct unwinder *unwinder, const struct frame_start *start, uint64_t lr,
                         const struct stack_copy *copy);
 
-/* Memorizes the call site of the stack just walked. */
-void unwinder_memorize(struct unwinder *unwinder, uint32_t call_site);
+/* A place in which to memorize the call site of the stack just walked; NULL if it is not to be. It
+ * holds none yet. */
+uint32_t *unwinder_memorize(struct unwinder *unwinder);
 
 /* Sets the seed of the path hashes; once, before the first capture. */
 void unwind_init(uint64_t seed_a, uint64_t seed_b);
