@@ -296,10 +296,19 @@ static uint64_t rest_ns(const struct round *round)
     return round->cpu_ns > known_ns && !has_clocks() ? round->cpu_ns - known_ns : 0;
 }
 
+/* Threads may be in calls that began without a guard: most of them are over at the next look. */
+static bool guard_first(void)
+{
+    bool is_guarded = wait_is_guarded();
+    wait_guard(WAIT_WITHHOLD);
+    return !is_guarded;
+}
+
 static void look_at_all(uint64_t now_ns)
 {
+    if (guard_first())
+        return;
     struct round round = {.before_ns = last_tick_ns, .cpu_ns = cpu_time_ns()};
-    wait_guard(WAIT_WITHHOLD);
     uint64_t mask = lock_enter(&hold_lock);
     if (!is_held)
         thread_visit(look_at, &round);
@@ -431,6 +440,7 @@ static void choose_engine(void)
         return;
     account->signal = 0;
     sampler_signal_end();
+    wait_guard(WAIT_FREELY);
 }
 
 enum {
@@ -702,8 +712,10 @@ void sampler_start(void)
     cpu_time_begin();
     if (!choose_timers())
         return;
-    if (!has_timers())
+    if (!has_timers()) {
         begin_with(thread->sampled, thread->tid);
+        wait_guard(WAIT_WITHHOLD); /* until it is known whether signals are sent */
+    }
     warn_if_refused();
     sample_set_account(DOMAIN_CPU, account);
     if (options.wall_hz && options.has_ticker && sampler_waits_start(open_account()))

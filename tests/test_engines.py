@@ -3,16 +3,19 @@
 
 What the samples say is test_cpu.py's."""
 
+import collections
 import concurrent.futures
 import os
 import subprocess
+import sys
 
 from tap import Tap
 from test_cpu import ENGINES, account_of, sampling
-from traced import Build, Tracer, execute
+from traced import Build, Tracer, clean_environment, execute
 
 FAST = 10000
 CALLS = 1000
+FIRST = 20
 EXECS = 100
 MIBS, FORKS = 1024, 4
 LIMITED = 'echo "begun\n"; while (true) $x = 1;'
@@ -46,6 +49,24 @@ def check_waits(tap, build, engines):
         tap.ok(len(result.stdout.splitlines()) == 20 and accounts[0]["samples"] > 0, f"waits, {engine}: and there were samples",
                (result.stdout, accounts))
         tap.equal(accounts[0]["interrupted_calls"], 0, f"waits, {engine}: nor has one been interrupted")
+
+
+def check_first_waits(tap, build, _engines):
+    """Nor the first ones of a program, that begin as the sampler does: it gets the processor seldom."""
+    def get_it_seldom():
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count())]
+    try:
+        with Tracer(build) as tracer:
+            lines = [subprocess.run([build.program("cut_short"), "3", "poll"], stdout=subprocess.PIPE, preexec_fn=get_it_seldom, check=False,
+                                    env=clean_environment(tracer.environment(tracer.new_directory(), extra=sampling(4000, "tgkill")))).stdout
+                     for _ in range(FIRST)]
+        tap.equal(collections.Counter(lines), {b"poll: 0\n": FIRST}, f"first waits, tgkill: of {FIRST} programs, none's end early")
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def check_same(tap, build, engines, argv, name, **more):
@@ -118,7 +139,7 @@ def engines_here(tracer):
 def main():
     with Tap() as tap, Tracer(Build()) as tracer:
         engines = engines_here(tracer)
-        for check in (check_waits, check_forks, check_execs, check_signals, check_time_limit):
+        for check in (check_waits, check_first_waits, check_forks, check_execs, check_signals, check_time_limit):
             tap.run(check, tracer.build, engines)
         tap.run(check_refused, tracer)
         tap.run(check_names, tracer)
