@@ -2,7 +2,7 @@
 /* rules.c -- The unwind rules compiled so far, by code address.
  *
  * A walk asks for one rule after the other, each at another address, so what counts is how much of
- * the table stays in a CPU's cache. Programs of a hundred thousand call sites have a few thousand
+ * the table stays in a CPU's cache. Programs of a hundred thousand call sites have a few hundred
  * different rules: each is kept once, and the table is of one word per address, half of them used.
  *
  * Writers hold rules_lock; readers look without it: a rule is written before the entry that names

@@ -572,7 +572,7 @@ void unwinder_walk_copy(struct unwinder *unwinder, const struct frame_start *sta
 enum {
     MEMO_AFTER_WALKS = 256, /* short-lived threads do without, … */
     MEMO_FIRST_BITS = 8,
-    MEMO_MORE_AFTER_WALKS = 1 << 15, /* … and only those that go on walking get a large table */
+    MEMO_MORE_AFTER_WALKS = 1 << 13, /* … and only those that go on walking get a large table */
     MEMO_MORE_BITS = 10,
     HINT_CHANGES_MAX = 16
 };
@@ -585,7 +585,7 @@ static size_t table_bytes(unsigned bits)
 
 static struct memo_table *new_table(unsigned bits)
 {
-    struct memo_table *table = arena_map(table_bytes(bits));
+    struct memo_table *table = arena_map_table(table_bytes(bits));
     if (!table)
         return NULL;
     table->bits = bits;
