@@ -7,7 +7,7 @@
  * it is seen to run, which is at any place. */
 #include "renewal.h"
 
-#include "clock.h"
+#include "on_cpu.h"
 
 enum {
     SAMPLES_MIN = 4,  /* or a period that was begun anew all the time would never end */
@@ -15,15 +15,9 @@ enum {
     MADE_UP_IN = 32   /* samples, for the missing ones */
 };
 
-static bool is_running(uint32_t tid, uint64_t clock_ns)
-{
-    uint64_t now_ns;
-    return clock_thread_cpu_ns(tid, &now_ns) && now_ns != clock_ns;
-}
-
 bool renewal_is_due(uint32_t tid, uint64_t clock_ns, uint64_t samples)
 {
-    return samples >= SAMPLES_MAX || (samples >= SAMPLES_MIN && is_running(tid, clock_ns));
+    return samples >= SAMPLES_MAX || (samples >= SAMPLES_MIN && on_cpu_is_running(tid, clock_ns));
 }
 
 static double within(double least, double value, double most)

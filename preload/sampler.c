@@ -2,19 +2,23 @@
 /* sampler.c -- Where the time goes: samples of the stacks of the threads that run.
  *
  * The ticker's thread wakes up at random intervals, looks at the CPU clock of every thread, and
- * sends a signal to those that have moved: they walk their own stack. A sample stands for the CPU
- * time since the thread's sample before it, so all of it is accounted for, however late we are.
+ * sends a signal to those that are on a CPU just then: they walk their own stack. To these belongs
+ * the one whose CPU the ticker's thread has got itself, if it got it without having to wait: of the
+ * threads that wait for that CPU it is the one that had it last. All others that wait have most
+ * often given up their CPU at a certain place of the program, which their samples would pile up at.
  *
- * A thread's end is not noticed, and its time since its last sample belongs to nobody. On average
- * that is as much as the part of the interval before its birth that its first sample has not to
- * account for, if it comes at an interval's random place. So the first sample stands for the whole
- * interval, as far as there is such time: short threads, too, get their share.
+ * All moments of all threads are as likely to be sampled: so a sample stands for the mean interval,
+ * and a little more or less, such that a thread's samples together stand for its CPU time. A
+ * thread's end is not noticed, and its time since its last sample belongs to nobody: of that the
+ * samples of young threads take what they have not lived for yet, so that short ones, too, get
+ * their share.
  */
 #include "sampler.h"
 
 #include "clock.h"
 #include "cpu_time.h"
 #include "lock.h"
+#include "on_cpu.h"
 #include "options.h"
 #include "sample.h"
 #include "sampler_event.h"
@@ -22,7 +26,6 @@
 #include "sampler_signal.h"
 #include "sampler_timer.h"
 #include "sampler_waits.h"
-#include "small_file.h"
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
@@ -34,10 +37,13 @@
 
 enum {
     MOVED_NS = 20 * 1000, /* of CPU time, that make a sample worth it */
+    CORRECTED_IN = 4,     /* samples: that together make up for what is missing */
     IDLE_LOOKS = 8,       /* in a row, before a thread is looked at less often */
     SKIPS_MAX = 15,
-    FIRST_WEIGHT_MAX = 8, /* periods, that a first sample may stand for beyond the thread's time */
-    UNANSWERED_MAX = 32,  /* signals, before a thread counts as one that blocks them */
+    YOUNG_PERIODS = 8,
+    PATIENT_PERIODS = 8,
+    LATE_NS = 40 * 1000, /* then we have waited for our CPU, until somebody gave it up */
+    UNANSWERED_MAX = 32, /* signals, before a thread counts as one that blocks them */
     SETTLE_NS = 100 * 1000 * 1000,
     WITHHELD_MAX_NS = 1000 * 1000 * 1000, /* then nobody believes that the call goes on */
     EVENT_PERIODS = 4,                    /* between two draws of one */
@@ -56,7 +62,6 @@ static bool is_on;
 static struct trace_sampler *account;
 static uint64_t random_state;
 static uint64_t due_ns; /* of the earliest of the others */
-static uint64_t last_tick_ns;
 static uint64_t settle_due_ns;
 static uint64_t quiet_looks;
 static uint64_t ended_ns; /* CPU time of threads that have ended which no sample stands for */
@@ -118,11 +123,15 @@ static uint64_t random_gap(uint64_t period_ns)
 /* --- a look at the threads --- */
 
 struct round {
-    uint64_t before_ns;  /* when the round before began */
-    uint64_t cpu_ns;     /* of the process, when this one began */
+    uint64_t number;
+    uint64_t cpu_ns;     /* of the process, when it began */
     uint64_t awaited_ns; /* of it, what samples to come will stand for */
+    bool is_late;
+    bool is_own_known;
+    struct on_cpu_state own; /* the ticker's */
     uint32_t looked_at;
     uint32_t moved;
+    struct thread *displaced; /* from our CPU, NULL: none is known */
 };
 
 /* False if it is known already. Counting begins here, for a thread that was there before us. */
@@ -145,22 +154,23 @@ static void skip_if_idle(struct sampled *sampled)
     sampled->looks_to_skip = skips < SKIPS_MAX ? skips : SKIPS_MAX;
 }
 
-/* As if the thread had run in the same way for the whole interval: of that the ended ones give what
- * they have. */
-static uint64_t weight(const struct sampled *sampled, const struct round *round, uint64_t moved_ns)
+/* Of the thread's own time. */
+static uint64_t own_share_ns(uint64_t moved_ns)
 {
-    uint64_t now_ns = clock_monotonic_ns();
-    uint64_t gap_ns = now_ns - round->before_ns;
-    uint64_t age_ns = now_ns - sampled->start_ns;
-    uint64_t longest_ns = account->period_ns * FIRST_WEIGHT_MAX;
-    if (gap_ns > longest_ns)
-        gap_ns = longest_ns;
-    if (sampled->has_sample || !sampled->start_ns || age_ns >= gap_ns || !age_ns)
-        return moved_ns;
-    double wanted_ns = (double)moved_ns * (double)(gap_ns - age_ns) / (double)age_ns;
-    uint64_t more_ns = wanted_ns < (double)ended_ns ? (uint64_t)wanted_ns : ended_ns;
-    ended_ns -= more_ns;
-    return moved_ns + more_ns;
+    double missing_ns = (double)moved_ns - (double)account->period_ns;
+    double share_ns = (double)account->period_ns + missing_ns / CORRECTED_IN;
+    return share_ns < (double)moved_ns ? (uint64_t)share_ns : moved_ns;
+}
+
+/* Of that of ended ones. */
+static uint64_t ended_share_ns(const struct sampled *sampled, uint64_t own_ns)
+{
+    bool is_young = sampled->start_ns &&
+                    clock_monotonic_ns() - sampled->start_ns < account->period_ns * YOUNG_PERIODS;
+    if (!is_young || own_ns >= account->period_ns)
+        return 0;
+    uint64_t more_ns = account->period_ns - own_ns;
+    return more_ns < ended_ns ? more_ns : ended_ns;
 }
 
 /* In a call that must not end early the thread sees to it itself, when the call is over. */
@@ -203,50 +213,74 @@ static void leave_unanswered(struct thread *thread, uint64_t moved_ns)
         send(thread, COMING_AGAIN);
 }
 
-static void demand_sample(struct thread *thread, const struct round *round, uint64_t moved_ns)
+/* Returns how much of its time is accounted for by it. */
+static uint64_t demand_sample(struct thread *thread, uint64_t moved_ns)
 {
     struct sampled *sampled = thread->sampled;
     if (__atomic_load_n(&sampled->owed_ns, __ATOMIC_ACQUIRE)) {
         leave_unanswered(thread, moved_ns);
-        return;
+        return moved_ns;
     }
     sampled->unanswered = 0;
     sampled->withheld_ns = 0;
-    uint64_t time_ns = weight(sampled, round, moved_ns);
-    __atomic_store_n(&sampled->owed_ns, time_ns, __ATOMIC_RELEASE);
-    sampled->has_sample = true;
+    uint64_t own_ns = own_share_ns(moved_ns);
+    uint64_t more_ns = ended_share_ns(sampled, own_ns);
+    ended_ns -= more_ns;
+    __atomic_store_n(&sampled->owed_ns, own_ns + more_ns, __ATOMIC_RELEASE);
     sampled->is_gone = !send(thread, COMING_SENT);
+    return own_ns;
 }
 
-/* A signal would end the system call that a thread sleeps in, and find it where it has not spent
- * its time. It is sampled when it runs again, for all of its time since the sample before. The
- * clock of a thread on a CPU moves while we look; one that waits for a CPU is known by its state.
- */
-static bool is_asleep(const struct thread *thread, uint64_t cpu_ns)
-{
-    char path[64], line[128];
-    uint64_t now_ns;
-    struct text text;
-    if (!clock_thread_cpu_ns(thread->tid, &now_ns) || now_ns != cpu_ns)
-        return false;
-    text_init(&text, path, sizeof path);
-    text_add(&text, "/proc/self/task/");
-    text_add_number(&text, thread->tid);
-    text_add(&text, "/stat");
-    const char *state =
-        small_file_read(path, line, sizeof line) ? text_after_last(line, ')') : NULL;
-    return state && text_after(state, " S");
-}
-
-static bool is_worth_a_sample(const struct thread *thread, uint64_t cpu_ns)
+static void take_sample(struct thread *thread, struct round *round, uint64_t cpu_ns)
 {
     struct sampled *sampled = thread->sampled;
-    bool has_run = sampled->seen_cpu_ns != cpu_ns;
-    sampled->seen_cpu_ns = cpu_ns;
-    return cpu_ns - sampled->cpu_ns >= MOVED_NS && has_run && !is_asleep(thread, cpu_ns);
+    sampled->on_cpu_round = round->number;
+    round->moved++;
+    sampled->cpu_ns += demand_sample(thread, cpu_ns - sampled->cpu_ns);
 }
 
-/* Returns the time that is left to the thread's next sample. */
+/* Of two threads that wait for our CPU, the one that had it last; where the kernel does not say so,
+ * the one that did not have it at the look before. */
+static bool is_later(const struct thread *thread, const struct thread *other, uint64_t round)
+{
+    uint64_t until_ns = on_cpu_until_ns(thread->tid);
+    return until_ns ? until_ns > on_cpu_until_ns(other->tid)
+                    : other->sampled->on_cpu_round == round - 1;
+}
+
+static bool waits_for_us(const struct thread *thread, struct round *round)
+{
+    struct on_cpu_state state;
+    if (!round->is_own_known)
+        round->is_own_known = on_cpu_look(ticker_tid, &round->own);
+    return round->is_own_known && on_cpu_look(thread->tid, &state) && state.is_runnable &&
+           state.cpu == round->own.cpu;
+}
+
+/* It is taken when all have been looked at. When we are late it is where it has given up the CPU,
+ * and has to wait, unless it has waited for long. */
+static void note_displaced(struct thread *thread, struct round *round)
+{
+    const struct sampled *sampled = thread->sampled;
+    uint64_t owed_ns = sampled->seen_cpu_ns - sampled->cpu_ns;
+    if ((round->is_late && owed_ns < account->period_ns * PATIENT_PERIODS) ||
+        !waits_for_us(thread, round))
+        return;
+    if (!round->displaced || is_later(thread, round->displaced, round->number))
+        round->displaced = thread;
+}
+
+static void look_at_moved(struct thread *thread, struct round *round, uint64_t cpu_ns)
+{
+    thread->totals->cpu_ns = cpu_ns - thread->sampled->base_cpu_ns;
+    thread->sampled->idle_looks = 0;
+    if (on_cpu_is_running(thread->tid, cpu_ns))
+        take_sample(thread, round, cpu_ns);
+    else
+        note_displaced(thread, round);
+}
+
+/* Returns the time that is left to the thread's next samples. */
 static uint64_t look_at_clock(struct thread *thread, struct round *round)
 {
     struct sampled *sampled = thread->sampled;
@@ -262,17 +296,20 @@ static uint64_t look_at_clock(struct thread *thread, struct round *round)
     }
     if (meet(thread, cpu_ns) && !sampled->start_ns)
         return 0;
-    uint64_t moved_ns = cpu_ns - sampled->cpu_ns;
-    if (!is_worth_a_sample(thread, cpu_ns)) {
+    bool has_run = sampled->seen_cpu_ns != cpu_ns;
+    sampled->seen_cpu_ns = cpu_ns;
+    if (has_run && cpu_ns - sampled->cpu_ns >= MOVED_NS)
+        look_at_moved(thread, round, cpu_ns);
+    else
         skip_if_idle(sampled);
-        return moved_ns;
-    }
-    sampled->idle_looks = 0;
-    sampled->cpu_ns = cpu_ns;
-    thread->totals->cpu_ns = cpu_ns - sampled->base_cpu_ns;
-    round->moved++;
-    demand_sample(thread, round, moved_ns);
-    return 0;
+    return cpu_ns - sampled->cpu_ns;
+}
+
+static void look_at_displaced(struct thread *thread, void *data)
+{
+    struct round *round = data;
+    if (thread == round->displaced)
+        take_sample(thread, round, thread->sampled->seen_cpu_ns);
 }
 
 static void look_at(struct thread *thread, void *data)
@@ -306,16 +343,19 @@ static bool guard_first(void)
 
 static void look_at_all(uint64_t now_ns)
 {
+    static uint64_t number;
     if (guard_first())
         return;
-    struct round round = {.before_ns = last_tick_ns, .cpu_ns = cpu_time_ns()};
+    struct round round = {
+        .number = ++number, .cpu_ns = cpu_time_ns(), .is_late = now_ns > look_due_ns + LATE_NS};
     uint64_t mask = lock_enter(&hold_lock);
     if (!is_held)
         thread_visit(look_at, &round);
+    if (round.displaced)
+        thread_visit(look_at_displaced, &round);
     lock_leave(&hold_lock, mask);
     if (!is_held)
         ended_ns = rest_ns(&round);
-    last_tick_ns = now_ns;
     quiet_looks = round.moved ? 0 : quiet_looks + 1;
     is_anybody_without_ring = round.looked_at != 0;
 }
@@ -330,6 +370,13 @@ static uint64_t next_gap(void)
         return gap_ns;
     gap_ns *= quiet_looks - IDLE_LOOKS;
     return gap_ns < longest_ns ? gap_ns : longest_ns;
+}
+
+/* Not later for this one's being late. */
+static uint64_t next_due_ns(uint64_t now_ns)
+{
+    uint64_t gap_ns = next_gap();
+    return look_due_ns + gap_ns > now_ns ? look_due_ns + gap_ns : now_ns + gap_ns;
 }
 
 /* --- the account --- */
@@ -707,7 +754,7 @@ void sampler_start(void)
         return;
     account->cost_ns = sampler_signal_measure();
     fill_account();
-    last_tick_ns = adjusted_time_ns = account->start_time_ns;
+    adjusted_time_ns = account->start_time_ns;
     random_state = account->start_time_ns ^ (uint64_t)trace.header->pid << 32;
     cpu_time_begin();
     if (!choose_timers())
@@ -886,7 +933,7 @@ static void tick(uint64_t now_ns)
         tick_with_clocks(now_ns);
     if (now_ns >= look_due_ns && is_to_look()) {
         look_at_all(now_ns);
-        look_due_ns = now_ns + next_gap();
+        look_due_ns = next_due_ns(now_ns);
     }
     if (now_ns >= settle_due_ns) {
         settle();

@@ -73,17 +73,17 @@ struct sampled {
     uint64_t is_waiting; /* the stack pointer in a system call that no signal may end; 0: in none */
     uint32_t coming;     /* enum coming */
     /* The rest is for the sampler's own thread, under trace_lock: */
-    uint64_t start_ns;    /* of the thread, 0: before the sampler's */
-    uint64_t base_cpu_ns; /* of its CPU clock when the sampler began to look */
-    uint64_t cpu_ns;      /* at its last sample */
-    uint64_t seen_cpu_ns; /* when it looked last */
+    uint64_t start_ns;     /* of the thread, 0: before the sampler's */
+    uint64_t base_cpu_ns;  /* of its CPU clock when the sampler began to look */
+    uint64_t cpu_ns;       /* at its last sample */
+    uint64_t seen_cpu_ns;  /* when it looked last */
+    uint64_t on_cpu_round; /* of its looks: when the thread had a CPU last */
     uint32_t looks_to_skip;
     uint32_t idle_looks;  /* in a row */
     uint32_t unanswered;  /* signals */
     uint64_t withheld_ns; /* in one system call, without a signal */
     bool is_known;        /* base_cpu_ns has been read */
-    bool has_sample;
-    bool has_ring; /* the kernel takes its samples */
+    bool has_ring;        /* the kernel takes its samples */
     bool has_no_ring;
     bool is_watched; /* for where it waits */
     bool has_expiry; /* it has its signals from its own clock; atomic */

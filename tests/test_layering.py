@@ -24,7 +24,7 @@ LEVELS = [
     {"modules", "callsite"},
     {"thread", "counters", "domain", "pools", "mappings", "heap", "totals", "marks", "history", "rss", "cgroup", "usage", "stacks", "residence", "looks",
      "series", "trigger", "ticker", "sample", "sampler", "sampler_signal", "sampler_ring", "sampler_waits", "sampler_event",
-     "sampler_timer", "expiry", "first_period", "renewal", "cpu_time", "wait", "world", "traceback"},
+     "sampler_timer", "expiry", "first_period", "on_cpu", "renewal", "cpu_time", "wait", "world", "traceback"},
     {"lifecycle", "interpose", "interpose_process", "interpose_mappings", "interpose_thread", "interpose_signal",
      "interpose_wait", "api"},
 ]
