@@ -200,7 +200,8 @@ static void leave_unanswered(struct thread *thread, uint64_t moved_ns)
     struct sampled *sampled = thread->sampled;
     bool is_waiting = __atomic_load_n(&sampled->is_waiting, __ATOMIC_RELAXED) != 0;
     uint32_t coming = __atomic_load_n(&sampled->coming, __ATOMIC_ACQUIRE);
-    if (coming == COMING_OWN || (is_waiting && owe_more(sampled, moved_ns)))
+    if (coming == COMING_OWN || coming == COMING_KEPT ||
+        (is_waiting && owe_more(sampled, moved_ns)))
         return;
     account->overrun_ns += moved_ns;
     if (coming == COMING_WITHHELD) { /* just as the call ended */

@@ -67,9 +67,21 @@ static void settle_coming(struct sampled *sampled)
                                     __ATOMIC_RELAXED);
 }
 
+/* See wait.c. */
+static bool is_taken_elsewhere(struct sampled *sampled)
+{
+    uint32_t coming = __atomic_load_n(&sampled->coming, __ATOMIC_RELAXED);
+    if (coming == COMING_KEPT) /* there is none to come any more */
+        __atomic_compare_exchange_n(&sampled->coming, &coming, COMING_OWN, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED);
+    return coming == COMING_KEPT || coming == COMING_OWN;
+}
+
 static void take_demanded(struct thread *thread, const struct interrupted *at)
 {
     settle_coming(thread->sampled);
+    if (is_taken_elsewhere(thread->sampled))
+        return;
     uint64_t time_ns = __atomic_exchange_n(&thread->sampled->owed_ns, 0, __ATOMIC_ACQ_REL);
     if (!time_ns)
         return;

@@ -57,6 +57,7 @@ enum coming {
     COMING_SENT,     /* or is about to be; until its handler has run */
     COMING_WITHHELD, /* the thread is to take its sample when its call is over */
     COMING_OWN,      /* which it does now */
+    COMING_KEPT,     /* as this, while it keeps away a signal that was sent, or is about to be */
     COMING_AGAIN     /* sent a second time, after the first seemed lost: until a later look */
 };
 

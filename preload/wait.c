@@ -36,7 +36,10 @@ void wait_begin(struct wait *wait, struct frame_start caller)
         wait->kept_away = sampler_signal_keep_away();
 }
 
-/* As the signal's handler would. Its leaf is the call, one byte before where it returns to. */
+/* As the signal's handler would, which leaves it to us meanwhile. No other one is demanded before
+ * this one is not owed any more: so a signal that has been kept away comes before that, or the
+ * handler would take it for the next one, and the next one end a call. Its leaf is the call, one
+ * byte before where it returns to. */
 static void take_sample(const struct wait *wait)
 {
     const uint64_t all = ~(uint64_t)0;
@@ -45,7 +48,7 @@ static void take_sample(const struct wait *wait)
     at.start.pc--;
     sys(__NR_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
     struct thread *thread = thread_self;
-    uint64_t time_ns = __atomic_exchange_n(&wait->sampled->owed_ns, 0, __ATOMIC_ACQ_REL);
+    uint64_t time_ns = __atomic_load_n(&wait->sampled->owed_ns, __ATOMIC_ACQUIRE);
     struct sample sample = {.domain = DOMAIN_CPU, .is_in_kernel = true, .time_ns = time_ns};
     if (time_ns && *thread_generation && thread && thread->sampled == wait->sampled)
         sample_take(thread, &at, &sample);
@@ -65,14 +68,17 @@ void wait_end(const struct wait *wait)
     if (!sampled)
         return;
     __atomic_store_n(&sampled->is_waiting, wait->outer, __ATOMIC_RELEASE);
-    if (unlikely(!wait->outer && passes(sampled, COMING_WITHHELD, COMING_OWN))) {
+    bool is_own = unlikely((!wait->outer && passes(sampled, COMING_WITHHELD, COMING_OWN)) ||
+                           (wait->kept_away && passes(sampled, COMING_SENT, COMING_KEPT)));
+    if (is_own)
         take_sample(wait);
-        passes(sampled, COMING_OWN, COMING_NOT); /* unless there is a new one by now */
-    } else if (unlikely(wait->kept_away && __atomic_load_n(&sampled->owed_ns, __ATOMIC_RELAXED))) {
-        take_sample(wait); /* the signal, when it comes, finds nothing to do */
-    }
     if (wait->kept_away)
         sampler_signal_let_in(wait->kept_away);
+    if (is_own) {
+        __atomic_store_n(&sampled->owed_ns, 0, __ATOMIC_RELEASE);
+        passes(sampled, COMING_OWN, COMING_NOT); /* unless it was sent again */
+        passes(sampled, COMING_KEPT, COMING_SENT);
+    }
 }
 
 const sigset_t *wait_mask(sigset_t *copy, const sigset_t *mask)
