@@ -141,7 +141,7 @@ def sampled_run(lab, sampler, argv, hz, by="function", budget=100):
 def has_engine(lab, engine):
     """Whether the kernel lets us have it."""
     sampler = Sampler("", engine)
-    _, profile = sampled_run(lab, sampler, [lab.program("known_times"), "functions", "1", "5"], 1000)
+    _, profile = sampled_run(lab, sampler, [lab.program("known_times"), "functions", "1", "60"], 1000)
     return profile.account.get("engine") == engine
 
 
