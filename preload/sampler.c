@@ -37,7 +37,7 @@
 
 enum {
     MOVED_NS = 20 * 1000, /* of CPU time, that make a sample worth it */
-    CORRECTED_IN = 4,     /* samples: that together make up for what is missing */
+    CORRECTED_IN = 2,     /* samples: that together make up for what is missing */
     IDLE_LOOKS = 8,       /* in a row, before a thread is looked at less often */
     SKIPS_MAX = 15,
     YOUNG_PERIODS = 8,
