@@ -166,7 +166,11 @@ static void write_warnings(FILE *out, const struct budget *budget, const struct 
 {
     const struct trace_sampler *sum = &budget->sum;
     write_warning(out, style, sum->lost_count, "samples were lost: no room for them");
-    write_warning(out, style, sum->truncated_count, "stacks were cut");
+    write_warning(out, style, sum->truncated_count,
+                  sum->engine == ENGINE_PERF_RING && sum->domain == DOMAIN_CPU
+                      ? "stacks were cut: most often where they were deeper than the 8 or 32 KiB "
+                        "that perf-ring copies of each, see --cpu-engine=tgkill"
+                      : "stacks were cut");
     write_warning(out, style, sum->threads_invisible,
                   "threads could not be sampled: they block the signal, or could not be opened");
     write_warning(out, style, sum->interrupted_calls,
