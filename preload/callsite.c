@@ -118,24 +118,26 @@ static uint32_t create_path(struct unwinder *unwinder, uint32_t i, uint32_t pare
     enum {
         AHEAD = 8
     };
-    struct code_place places[AHEAD];
+    uint64_t hashes[AHEAD];
     uint64_t mask = ((uint64_t)1 << node_bits) - 1;
     while (i < unwinder->count) {
-        uint32_t next = trace_count(SECTION_NODES);
         uint32_t some = unwinder->count - i < AHEAD ? unwinder->count - i : AHEAD;
-        for (uint32_t k = 0; k < some; k++) {
-            places[k] = place_of(&unwinder->frames[i + k]);
-            __builtin_prefetch(&node_slots[node_hash(k ? next + k - 1 : parent, places[k].module,
-                                                     places[k].offset) &
-                                           mask]);
-        }
+        int64_t at = trace_reserve(SECTION_NODES, some * sizeof(struct trace_node));
+        if (at < 0)
+            return 0;
+        uint32_t next = (uint32_t)((uint64_t)at / sizeof(struct trace_node));
         for (uint32_t k = 0; k < some; k++, i++) {
-            uint32_t node = create_node(parent, places[k].module, places[k].offset);
-            if (!node)
-                return 0;
-            put_node(node_slots, mask, node_hash(parent, places[k].module, places[k].offset), node);
-            unwinder->frames[i].node = parent = node;
+            struct code_place place = place_of(&unwinder->frames[i]);
+            struct trace_node node = {
+                .offset = place.offset, .parent = parent, .module_bits = place.module};
+            hashes[k] = hash_of_node(&node);
+            __builtin_prefetch(&node_slots[hashes[k] & mask]);
+            trace.nodes[next + k] = node;
+            unwinder->frames[i].node = parent = next + k;
         }
+        trace_publish(SECTION_NODES);
+        for (uint32_t k = 0; k < some; k++)
+            put_node(node_slots, mask, hashes[k], next + k);
     }
     return parent;
 }
