@@ -162,14 +162,25 @@ static uint64_t own_share_ns(uint64_t moved_ns)
     return share_ns < (double)moved_ns ? (uint64_t)share_ns : moved_ns;
 }
 
+/* A period, or a little more where samples are left out: by all that there are so far. */
+static uint64_t mean_share_ns(void)
+{
+    uint64_t most_ns = account->period_ns + account->period_ns / 2;
+    uint64_t mean_ns = account->samples ? account->cpu_ns / account->samples : 0;
+    return mean_ns < account->period_ns ? account->period_ns
+           : mean_ns < most_ns          ? mean_ns
+                                        : most_ns;
+}
+
 /* Of that of ended ones. */
 static uint64_t ended_share_ns(const struct sampled *sampled, uint64_t own_ns)
 {
     bool is_young = sampled->start_ns &&
                     clock_monotonic_ns() - sampled->start_ns < account->period_ns * YOUNG_PERIODS;
-    if (!is_young || own_ns >= account->period_ns)
+    uint64_t wanted_ns = mean_share_ns();
+    if (!is_young || own_ns >= wanted_ns)
         return 0;
-    uint64_t more_ns = account->period_ns - own_ns;
+    uint64_t more_ns = wanted_ns - own_ns;
     return more_ns < ended_ns ? more_ns : ended_ns;
 }
 
