@@ -5,11 +5,10 @@ The same program with the series and without, in turns, and without once more, w
 the same thing differs from itself. The recorder's thread has a CPU clock of its own; it is read
 from outside, and tells the cost to the nanosecond."""
 
-import pathlib
 import statistics
 import time
 
-from measure import Command, median
+from measure import Command, median, process_stats
 from table import Row
 from trial import remove
 
@@ -24,7 +23,7 @@ SECONDS, SECONDS_QUICK = 10, 2
 
 def recorder_clock(session):
     """CPU time of the recorder's thread in a session's processes, in ns; None: there is none."""
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    for stat in process_stats():
         try:
             if int(stat.read_text().rpartition(")")[2].split()[3]) != session:
                 continue
