@@ -26,7 +26,6 @@ enum {
     HUGE_PAGE = 2 << 20,
     FILL_FROM_BYTES = 32 * 1024, /* fewer pages are cheaper one by one */
     STEP_BYTES = 1 << 20,        /* made usable at once, at least */
-    POPULATE_WRITE = 23,         /* MADV_POPULATE_WRITE, since Linux 5.14 */
     ORDERS = 36                  /* pieces of 2^order pages are used again */
 };
 
@@ -168,7 +167,7 @@ void *arena_map_table(size_t size_bytes)
 {
     void *table = arena_map(size_bytes);
     if (table && size_bytes >= FILL_FROM_BYTES)
-        sys(__NR_madvise, table, round_up(size_bytes, PAGE), POPULATE_WRITE);
+        sys_populate(table, round_up(size_bytes, PAGE));
     return table;
 }
 

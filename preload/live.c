@@ -135,13 +135,11 @@ static inline uint32_t *slot_or_create(uint64_t address)
 static __attribute__((noinline)) uint32_t *slot_in_new_leaf(uint64_t address, uint64_t size_bytes)
 {
     enum {
-        SMALL_MAX_BYTES = 4096,
-        POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE, since Linux 5.14 */
+        SMALL_MAX_BYTES = 4096
     };
     uint32_t *word = is_mappable(address) ? slot_create(address) : NULL;
     if (word && size_bytes <= SMALL_MAX_BYTES && slot(address - (1ul << LIVE_LEAF_BITS)))
-        sys(__NR_madvise, word - (address >> 4 & (LEAF_WORDS - 1)), sizeof(leaf_words),
-            POPULATE_WRITE);
+        sys_populate(word - (address >> 4 & (LEAF_WORDS - 1)), sizeof(leaf_words));
     return word;
 }
 

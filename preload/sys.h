@@ -89,6 +89,16 @@ static inline bool sys_failed(long result)
     return result < 0 && result >= -4095;
 }
 
+/* Has the kernel put pages everywhere at once, which is cheaper than a fault for each. One that
+ * cannot, before Linux 5.14, leaves it to the faults. */
+static inline void sys_populate(const void *address, uint64_t size_bytes)
+{
+    enum {
+        POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE */
+    };
+    sys(__NR_madvise, address, size_bytes, POPULATE_WRITE);
+}
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -30,8 +30,7 @@ enum {
     EXTENT_MAX_BYTES = 16 * 1024 * 1024,
     NAME_TRIES = 1000,
     FILL_BYTES = 128 * 1024, /* of a section that grows, at once */
-    RETRY_EVERY = 4096,      /* requests between two attempts to grow after one has failed */
-    POPULATE_WRITE = 23      /* MADV_POPULATE_WRITE, since Linux 5.14 */
+    RETRY_EVERY = 4096       /* requests between two attempts to grow after one has failed */
 };
 
 struct trace trace;
@@ -344,7 +343,7 @@ static long move_apart(int section, long fd)
         sys(__NR_munmap, address, sections[section].reserved_bytes);
         return result;
     }
-    sys(__NR_madvise, address, sections[section].mapped_bytes, POPULATE_WRITE);
+    sys_populate((const void *)address, sections[section].mapped_bytes);
     sections[section].base = (char *)address;
     sections[section].is_apart = true;
     name_sections();
@@ -427,8 +426,7 @@ static long map_whole(long fd, const struct trace_header *header, uint64_t size_
     long address = sys(__NR_mmap, 0, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (sys_failed(address))
         return address;
-    /* All of it will be written to soon; one call is cheaper than a fault for each page. */
-    sys(__NR_madvise, address, size_bytes, POPULATE_WRITE);
+    sys_populate((const void *)address, size_bytes); /* all of it will be written to soon */
     trace.header = (struct trace_header *)address;
     for (uint32_t i = 0; i < header->extent_count; i++) {
         const struct trace_extent *extent = &header->extents[i];
@@ -669,7 +667,7 @@ void trace_make_ready(void)
     }
 }
 
-/* One call is cheaper than a fault for each page. */
+/* Has pages for what comes next. */
 static void fill(enum trace_section section, uint64_t end)
 {
     uint64_t begin = sections[section].used_bytes / PAGE * PAGE;
@@ -679,7 +677,7 @@ static void fill(enum trace_section section, uint64_t end)
         end = begin + FILL_BYTES;
     if (end > sections[section].mapped_bytes)
         end = sections[section].mapped_bytes;
-    sys(__NR_madvise, sections[section].base + begin, round_up(end, PAGE) - begin, POPULATE_WRITE);
+    sys_populate(sections[section].base + begin, round_up(end, PAGE) - begin);
     sections[section].filled_bytes = round_up(end, PAGE);
 }
 
