@@ -79,9 +79,9 @@ class Surroundings:
     def has_writer(self):
         """Whether a process still has a trace of these mapped."""
         needle = os.fsencode(self.traces)
-        for maps in pathlib.Path("/proc").glob("[0-9]*/maps"):
+        for process in pathlib.Path("/proc").iterdir():
             try:
-                if needle in maps.read_bytes():
+                if process.name.isdigit() and needle in (process / "maps").read_bytes():
                     return True
             except OSError:
                 pass  # it has ended
